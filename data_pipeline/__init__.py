@@ -1,0 +1,1 @@
+"""From raw deliveries to readings: contracts, ingest, store, metrics, queries, command line."""

@@ -1,0 +1,258 @@
+"""What a query answers: plain frozen values that components, pages and the API share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from data_pipeline.times import Grain
+
+Status = Literal["ok", "stale", "partial", "missing", "suppressed"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One committed state of the store. `at_utc` is the clock of the commit, naive UTC."""
+
+    id: int
+    at_utc: datetime
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Metric × area × period. `value` is None where there is none; shares are 0–1.
+
+    `reported_n` / `expected_n` count reports due in the period; `children_reported` /
+    `children_expected` count the areas below ("12/14 区县已报"); either pair may be None.
+    """
+
+    city: str
+    metric: str
+    area: str
+    grain: Grain
+    period_start_utc: datetime
+    period_end_utc: datetime
+    numerator: float | None
+    denominator: float | None
+    value: float | None
+    n: int
+    reported_n: int | None
+    expected_n: int | None
+    children_reported: int | None
+    children_expected: int | None
+    status: Status
+    simulated_share: float | None
+    data_as_of_utc: datetime | None
+    known_from_utc: datetime | None
+    late_s: int | None = None
+    is_open: bool = False
+    place_approximate: bool = False
+
+    @property
+    def completeness(self) -> float | None:
+        """Reports received of reports due, 0–1; None where nothing says how many are due."""
+        if not self.expected_n or self.reported_n is None:
+            return None
+        return min(self.reported_n / self.expected_n, 1.0)
+
+    @property
+    def is_simulated(self) -> bool:
+        """True where any record behind the figure is simulated."""
+        return bool(self.simulated_share)
+
+
+@dataclass(frozen=True)
+class Change:
+    """The same figure in an earlier period (环比: the period before, 同比: a year before).
+
+    `relative` is (now - before) / |before|, None where `before` is 0 or absent; `points` is the
+    plain difference, the right measure for shares (percentage points).
+    """
+
+    before: float | None
+    relative: float | None
+    points: float | None
+    period_start_utc: datetime
+
+
+@dataclass(frozen=True)
+class Band:
+    """Usual range of a figure at this hour and kind of day: robust P10, median, P90 of past periods."""
+
+    low: float
+    mid: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything one headline figure needs, fetched in one call."""
+
+    reading: Reading
+    previous: Change | None
+    year_ago: Change | None
+    band: Band | None
+    trend: tuple[tuple[datetime, float | None], ...]
+    trend_grain: Grain = "hour"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of a city and how old its data are.
+
+    `state`: real, simulated or off. `status`: `ok`, `late`, `never` or `off`. `late_s`: seconds past due.
+    """
+
+    city: str
+    dataset: str
+    name_zh: str
+    name_en: str
+    supplier_zh: str
+    supplier_en: str
+    state: str
+    status: str
+    cadence_s: int | None
+    grace_s: int | None
+    last_event_utc: datetime | None
+    last_received_utc: datetime | None
+    late_s: int | None
+    rows_accepted: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery and its account: rows_in = accepted + duplicates + quarantined."""
+
+    delivery_id: int
+    city: str
+    dataset: str
+    source: str
+    filename: str
+    format: str
+    bytes: int
+    sha256: str
+    mapping: str
+    operator: str
+    is_simulated: bool
+    received_at_utc: datetime
+    rows_in: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+    corrections: int
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One refused row: where it stood, which rule refused it and why, and its values as they came."""
+
+    quarantine_id: int
+    delivery_id: int
+    city: str
+    dataset: str
+    row_number: int
+    column: str
+    rule: str
+    reason: str
+    original: dict
+    state: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site and where it counts. Coordinates WGS84, None where the supplier gives an area only."""
+
+    city: str
+    site_id: str
+    dataset: str
+    name: str
+    name_en: str
+    lon: float | None
+    lat: float | None
+    district_id: str | None
+    township_id: str | None
+    zone_ids: tuple[str, ...]
+    place_basis: str
+    attributes: dict
+    is_simulated: bool
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something on the ticker: an event of the city, or an alert of the system."""
+
+    id: str
+    city: str
+    kind: Literal["event", "alert"]
+    area: str | None
+    title_zh: str
+    title_en: str
+    severity: str
+    state: Literal["open", "in_hand", "closed"]
+    department: str
+    opened_at_utc: datetime
+    closed_at_utc: datetime | None
+    changed_by: str
+    metric: str | None
+    value: float | None
+    is_simulated: bool
+    lon: float | None = None
+    lat: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything behind one reading: definition, formula, period, completeness, files and rows."""
+
+    reading: Reading
+    metric_id: str
+    name_zh: str
+    name_en: str
+    says_zh: str
+    says_en: str
+    does_not_say_zh: str
+    does_not_say_en: str
+    standard: str
+    clause: str
+    kind: str
+    formula: str
+    sql: str
+    dataset: str
+    deliveries: tuple[Delivery, ...] = ()
+    records_n: int = 0
+    sample_columns: tuple[str, ...] = ()
+    sample_rows: tuple[tuple, ...] = ()
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One quantified or tickable promise of a plan, as printed. Actual values come with the ledger."""
+
+    target_id: str
+    plan_id: str
+    city: str
+    clause: str
+    domain: str
+    indicator_zh: str
+    indicator_en: str
+    value: float | None
+    value_high: float | None
+    comparator: str
+    unit_zh: str
+    unit_en: str
+    deadline: str
+    kind: str
+    strength: str
+    scope_zh: str
+    lead_dept_zh: str
+    same_as: str
+    responsible_depts_zh: tuple[str, ...] = field(default=())
+    is_provincial: bool = False
