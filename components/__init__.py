@@ -1,0 +1,34 @@
+"""Components: values in, Dash tree or Plotly figure (plain dict) out. Nothing here asks a query.
+
+==================  ================================================================================
+module              what it gives
+==================  ================================================================================
+theme               `color(token, theme)`, `ramp(n, theme)`, `level_color(...)`, `tokens_css()`; the
+                    only home of colours. `assets/tokens.css` is written from it
+                    (`python -m components.theme`); CSS uses `var(--token)`.
+i18n                `t(key, lang, **values)`, `pick(zh, en, lang)`, `has(key, lang)`; texts in `text/*.toml`
+formats             `figure(value, unit, decimals, lang) -> Figure(number, unit, is_value)`, `.text`;
+                    `number`, `share`, `change`, `age(seconds)`, `moment(utc, tz, lang, now)`,
+                    `full_moment`, `period(reading, tz, lang, now)`, `status_words(reading, …)`,
+                    `partial_words`, `simulated_words`
+ids                 `live_id(*parts)`: id of a live region (`v-…`); `figure_key(reading)`
+figures             `kpi_card(card, metric, tz, lang, now, region="kpi")`, `figure_row(…)`, `changes(…)`,
+                    `usable(reading)`, `figure_props(reading, name, value, lang)`: spread these into
+                    any element and it opens the provenance drawer by click and keyboard
+strip               `strip(trend, value, band, …)` course with usual range; `deviation`, `is_bad`
+trend               `trend(series, metric, tz, lang, theme, id=…, compare=…, bands=…)` graph in its box;
+                    `trend_figure(…)` the dict
+ranking             `ranking(readings, names, metric, href, tz, lang, now, id=…, limit=…, current=…)`
+city_map            `map_figure(base, layer, places, readings, metric, theme, lang, events=…)`,
+                    `classes(…)`, `legend(…)`, `BaseMap`, `Place`
+plan                `plan_strip(targets, lang, today, id=…)`, `target_list(…)`, `target_value`, `deadline_words`
+ticker              `ticker(events, names, tz, lang, now, id=…, href=…, limit=…)`, `sort_events`, `is_signal`
+sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the opening sentence by rule
+drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang, api_href)`
+table               `table(columns, rows, lang, id=…, caption=…, numeric=…)`, `pager(…)`
+states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulated_badge(…)`
+==================  ================================================================================
+
+Live regions: an element whose id comes from `live_id` is sent again when its content changes,
+in place; everything else of a page is sent once. Do not nest live regions.
+"""

@@ -82,7 +82,8 @@ class Contract(Declared):
     measured at a time), `case` (a ticket or project whose record changes over its life),
     `figures` (numerators and denominators somebody else has aggregated).
     `place`: the ways a record may be located, tried in this order. `register`: dataset whose
-    sites ought to report; with `cadence` it gives the number of records expected.
+    sites ought to report (those whose attributes equal `register_where`); with `cadence` it gives
+    the number of records expected.
     """
 
     id: str = Field(pattern=r"[a-z][a-z0-9_]*")
@@ -94,6 +95,7 @@ class Contract(Declared):
     event_time: str | None = None
     place: tuple[Place, ...]
     register_dataset: str | None = Field(default=None, alias="register")
+    register_where: dict[str, str] = {}
     cadence: str | None = None
     allowed_lateness: str = "400d"
     allowed_ahead: str = "10min"

@@ -35,24 +35,45 @@ class Threshold(Declared):
 
 
 class Example(Declared):
-    """A worked example that is also a test: rows of the dataset in, the reading out."""
+    """A worked example that is also a test: rows of the dataset in, the reading out.
+
+    Keys of a row that start with `_`: `_dataset` (a row of another dataset, such as the register),
+    `_times` (so many copies; key columns are numbered), `_every_s` (seconds between the copies).
+    The reading is the city's at `grain`, in the period that holds the first row.
+    """
 
     says: str
     rows: tuple[dict, ...]
     numerator: float | None = None
     denominator: float | None = None
-    value: float | None
+    value: float | None = None
     source: str
+    grain: Grain = "day"
+    population: int | None = None
+    decimals: int = 4
 
 
 class Metric(Declared):
     """One declared figure. `value = numerator / denominator * scale`; without denominator the numerator.
 
-    `numerator`, `denominator`, `where` are DuckDB SQL over the columns of the dataset's records
-    (or of `mart`, a file in `marts/`). `over_area` and `over_time` say how the figure behaves:
-    `sum` adds numerators and denominators, `last` takes the last value of a stock in the
-    period, `mean` averages equal periods where a standard prescribes it, `recompute` runs the
-    expression anew at each level (percentiles, distinct counts).
+    Expressions are DuckDB SQL over the columns of the dataset's records, or of `mart`, a file in
+    `marts/` that selects from the relation `records` (and from `register`, the dataset's register).
+
+    `over_area = "sum"`: `numerator`, `denominator` and `where` speak about ONE record; the composer
+    adds them up, so any area is a sum by construction. A record counts where `where` is true and
+    neither expression is null. `over_area = "recompute"`: they are aggregates (`median(…)`,
+    `count(DISTINCT …)`), run anew for each area; `records` then carries `area_id`.
+
+    `over_time`: `sum` adds numerators and denominators; `last` is a stock (registers, cases): the
+    value at the end of the period; `mean` averages the equal base periods, where a standard
+    prescribes it; `recompute` runs the aggregate anew over the longer period.
+
+    `period_on`: timestamp column that decides the period instead of the event time (a ticket
+    counts on the day it was closed). A denominator that starts with `area.` is a property of the
+    area (`area.population`, `area.area_km2`). `coarsest`: the longest period the figure is given for.
+    `whole_periods_only`: no figure before the period is over (half a day has no peak yet).
+    `zero_where_city_reports`: a count of events; where the city's source reports and an area has
+    none, the count is 0, not missing.
     """
 
     id: str = Field(pattern=r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
@@ -69,12 +90,14 @@ class Metric(Declared):
     numerator: str
     denominator: str = ""
     n: str = "count(*)"
+    period_on: str = ""
     unit: Unit
     scale: float = 1.0
     decimals: int = Field(default=1, ge=0, le=6)
     better: Literal["higher", "lower", "neither"]
     kind: Literal["measured", "modelled", "reported"]
     base_grain: Grain
+    coarsest: Grain = "year"
     over_area: Literal["sum", "recompute"]
     over_time: Literal["sum", "last", "mean", "recompute"]
     standard: str = ""
@@ -84,6 +107,8 @@ class Metric(Declared):
     min_completeness: float = Field(default=0.75, ge=0, le=1)
     suppress_below_n: int = Field(default=0, ge=0)
     headline: bool = False
+    whole_periods_only: bool = False
+    zero_where_city_reports: bool = False
     thresholds: tuple[Threshold, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -97,6 +122,22 @@ class Metric(Declared):
             problems.append("a share needs a denominator")
         if self.mart and not (MARTS / f"{self.mart}.sql").exists():
             problems.append(f"mart {self.mart!r}: no file marts/{self.mart}.sql")
+        if GRAINS.index(self.coarsest) < GRAINS.index(self.base_grain):
+            problems.append("coarsest must not be finer than base_grain")
+        if self.over_time == "recompute" and self.over_area != "recompute":
+            problems.append('over_time "recompute" needs over_area "recompute"')
+        if self.over_time == "last" and (self.over_area != "sum" or self.base_grain != "day"):
+            problems.append('over_time "last" (a stock) needs over_area "sum" and base_grain "day"')
+        if self.over_time == "last" and self.mart:
+            problems.append('over_time "last" (a stock) takes no mart')
+        if self.over_time == "last" and self.dataset in contracts() and not self.is_stock:
+            problems.append('over_time "last" needs a register or a case dataset')
+        if self.denominator.startswith("area.") and self.over_time != "last":
+            problems.append("a denominator of the area needs over_time = last")
+        if self.period_on and self.dataset in contracts():
+            column = contracts()[self.dataset].columns.get(self.period_on)
+            if column is None or column.type != "timestamp":
+                problems.append(f"period_on {self.period_on!r} is not a timestamp column of {self.dataset}")
         bounds = [t.at_least for t in self.thresholds]
         if bounds != sorted(bounds):
             problems.append("thresholds must rise")
@@ -106,8 +147,40 @@ class Metric(Declared):
 
     @property
     def grains(self) -> tuple[Grain, ...]:
-        """The base grain and every coarser one."""
-        return GRAINS[GRAINS.index(self.base_grain) :]
+        """The base grain and every coarser one, up to `coarsest`."""
+        return GRAINS[GRAINS.index(self.base_grain) : GRAINS.index(self.coarsest) + 1]
+
+    @property
+    def is_stock(self) -> bool:
+        """A stock: what stands at the end of a period, known from a register or from cases."""
+        return self.over_time == "last" and contracts()[self.dataset].kind in ("register", "case")
+
+    @property
+    def is_additive(self) -> bool:
+        """A plain sum over time (no denominator): half a period holds about half of it."""
+        return self.over_time == "sum" and not self.denominator
+
+    @property
+    def formula(self) -> str:
+        """The formula as text, for people."""
+        top = self.numerator if self.over_area == "recompute" else f"Σ({self.numerator})"
+        if not self.denominator:
+            text = top
+        elif self.over_area == "recompute" or self.denominator.startswith("area."):
+            text = f"{top} / ({self.denominator})"
+        else:
+            text = f"{top} / Σ({self.denominator})"
+        if self.scale != 1:
+            text += f" × {self.scale:g}"
+        return text + (f"  where {self.where}" if self.where else "")
+
+    def value_of(self, numerator: float | None, denominator: float | None) -> float | None:
+        """The figure from its parts at base grain; None where a part is missing or the denominator is 0."""
+        if numerator is None:
+            return None
+        if not self.denominator:
+            return numerator * self.scale
+        return numerator / denominator * self.scale if denominator else None
 
 
 class MetricFile(Declared):

@@ -234,7 +234,11 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Target:
-    """One quantified or tickable promise of a plan, as printed. Actual values come with the ledger."""
+    """One quantified or tickable promise of a plan, as printed. Actual values come with the ledger.
+
+    `deadline_basis` says whether the date is printed (`year_end`, `year`, `two_years`, `period_stated`)
+    or taken from the plan's period (`plan_period`), a standing rule (`standing`) or absent (`none`).
+    """
 
     target_id: str
     plan_id: str
@@ -256,3 +260,6 @@ class Target:
     same_as: str
     responsible_depts_zh: tuple[str, ...] = field(default=())
     is_provincial: bool = False
+    deadline_basis: str = ""
+    is_milestone: bool = False
+    note: str = ""

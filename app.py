@@ -1,0 +1,151 @@
+"""Builds and serves the screen: `python app.py --home DIR --packs DIR --host 127.0.0.1 --port 8050`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from dash import Dash
+from fastapi import FastAPI
+
+from components.i18n import DEFAULT_LANG, t
+from components.theme import COLORS, DEFAULT_THEME
+from data_pipeline.access import check_bind, install_access
+from data_pipeline.cities import Pack, load_packs
+from data_pipeline.errors import CityBrainError
+from data_pipeline.home import Home
+from data_pipeline.times import now_utc
+from pages import discover, shell
+from pages.live import Views, make_live_router
+from pages.middleware import SecurityHeaders, StaticCompression
+
+if TYPE_CHECKING:
+    from data_pipeline.queries import Queries
+
+ROOT = Path(__file__).resolve().parent
+DEFAULT_CITY = "420700"
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8050
+
+INDEX = """<!DOCTYPE html>
+<html lang="zh-CN" data-theme="{theme}">
+  <head>
+    {{%metas%}}
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="theme-color" content="{ground}">
+    <title>{{%title%}}</title>
+    {{%favicon%}}
+    {{%css%}}
+  </head>
+  <body>
+    {{%app_entry%}}
+    <footer>
+      {{%config%}}
+      {{%scripts%}}
+      {{%renderer%}}
+    </footer>
+  </body>
+</html>"""
+
+
+def create_app(
+    queries: Queries,
+    packs: Mapping[str, Pack],
+    *,
+    home: Home | None = None,
+    default_city: str = DEFAULT_CITY,
+    now: Callable[[], datetime] = now_utc,
+) -> Dash:
+    """The Dash app on a FastAPI server: pages, live views, geometry, API, access.
+
+    Parameters
+    ----------
+    queries : Queries
+        The door to the store; its snapshots are announced to every open page.
+    packs : city id → Pack
+        In the order of the city switch.
+    home : Home, optional
+        With one, access control is installed (`data_pipeline.access`).
+    default_city : str
+        The city of an address without `city=`; the first pack where there is none of that id.
+    now : callable
+        Clock of the pages, naive UTC.
+
+    Returns
+    -------
+    Dash
+        `.server` is the ASGI application.
+    """
+    server = FastAPI(title=t("app.name", DEFAULT_LANG), docs_url=None, redoc_url=None, openapi_url=None)
+    city = default_city if default_city in packs else next(iter(packs))
+    views = Views(queries, packs, discover(), city, now)
+    router, announcer = make_live_router(views)
+    queries.on_snapshot(announcer.announce)
+    server.include_router(router)
+    _mount_api(server, queries)
+    app = Dash(
+        __name__,
+        server=server,
+        backend="fastapi",
+        assets_folder=str(ROOT / "assets"),
+        title=t("app.name", DEFAULT_LANG),
+        update_title="",
+        serve_locally=True,
+        compress=False,
+        suppress_callback_exceptions=True,
+        index_string=INDEX.format(theme=DEFAULT_THEME, ground=COLORS[DEFAULT_THEME]["bg"]),
+    )
+    app.layout = shell.layout
+    if home is not None:
+        install_access(server, home)
+    # added last = outermost: every answer, also a refusal, carries the headers
+    server.add_middleware(StaticCompression)
+    server.add_middleware(SecurityHeaders, script_hashes=tuple(app.csp_hashes()))
+    return app
+
+
+def _mount_api(server: FastAPI, queries: Queries) -> None:
+    from data_pipeline.api import install_api
+
+    install_api(server, queries)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command: 0 done, 1 failed, 2 wrong use."""
+    parser = argparse.ArgumentParser(prog="app.py", description="Serve the screen and the API of a home folder.")
+    parser.add_argument("--home", help="home folder of the installation (default: CITY_BRAIN_HOME or ./var)")
+    parser.add_argument("--packs", type=Path, help="folder with city packs beside the built-in ones (CITY_BRAIN_PACKS)")
+    parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to bind (default {DEFAULT_HOST})")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to bind (default {DEFAULT_PORT})")
+    parser.add_argument("--city", default=DEFAULT_CITY, help="city that opens first")
+    given = parser.parse_args(argv)
+    try:
+        return serve(Home.of(given.home), given.packs, given.host, given.port, given.city)
+    except CityBrainError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str) -> int:
+    """Serve until stopped. Refuses an open address without an access file."""
+    from data_pipeline.queries import Queries
+
+    check_bind(host, home)
+    packs = load_packs(packs_folder)
+    queries = Queries.open(home, packs)
+    try:
+        app = create_app(queries, packs, home=home, default_city=city)
+        queries.follow()
+        print(f"http://{host}:{port}/", flush=True)
+        uvicorn.run(app.server, host=host, port=port, log_level="warning", ws="websockets-sansio")
+    finally:
+        queries.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

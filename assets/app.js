@@ -1,0 +1,249 @@
+/* The page in the browser: loads views, applies only what changed, keeps the clock and the connection.
+   No figure is computed here; the server decides every text. */
+(function () {
+  "use strict";
+  var POLL_MS = 2000, REFRESH_MS = 60000, RETRY_MS = [1000, 2000, 5000, 15000], JITTER_MS = 250;
+  var state = { key: "", applied: {}, body: "", snapshot: null, busy: null, again: false, lostSince: null, skew: 0 };
+  var socket = null, failures = 0, pollTimer = null;
+
+  function byId(id) { return document.getElementById(id); }
+  function setProps(id, props) { window.dash_clientside.set_props(id, props); }
+  function lang() { return document.documentElement.dataset.lang || "zh"; }
+
+  /* ---- views ---------------------------------------------------------------------------- */
+  function viewUrl(have) {
+    var q = new URLSearchParams({ path: location.pathname, search: location.search });
+    if (have) { q.set("have", have); }
+    return "/view?" + q.toString();
+  }
+
+  function load(navigated) {
+    if (state.busy && !navigated) { state.again = true; return; }
+    var address = location.pathname + location.search;
+    var mine = state.busy = {};
+    fetch(viewUrl(state.key), { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+      if (answer.status === 401 || answer.redirected && /\/login/.test(answer.url)) { location.reload(); return null; }
+      if (!answer.ok) { throw new Error(String(answer.status)); }
+      state.skew = serverSkew(answer) || state.skew;
+      return answer.text();
+    }).then(function (text) {
+      if (text === null || state.busy !== mine || address !== location.pathname + location.search) { return; }
+      connected();
+      whenReady(function () { apply(text, navigated); });
+    }).catch(function () { if (state.busy === mine) { lost(); } }).finally(function () {
+      if (state.busy !== mine) { return; }
+      state.busy = null;
+      if (state.again) { state.again = false; load(false); }
+    });
+  }
+
+  function serverSkew(answer) {
+    var at = Date.parse(answer.headers.get("date") || "");
+    var skew = isNaN(at) ? 0 : at - Date.now();
+    return Math.abs(skew) > 2000 ? skew : 0; /* the header has whole seconds only */
+  }
+
+  function whenReady(go) {
+    if (window.dash_clientside && window.dash_clientside.set_props && byId("page")) { go(); return; }
+    setTimeout(function () { whenReady(go); }, 15);
+  }
+
+  function apply(text, navigated) {
+    if (text === state.body && !navigated) { return; }
+    state.body = text;
+    var view = JSON.parse(text), root = document.documentElement;
+    root.dataset.theme = view.theme;
+    root.dataset.lang = view.lang;
+    root.lang = view.lang === "zh" ? "zh-CN" : "en";
+    document.title = view.title;
+    state.snapshot = view.snapshot;
+    if (view.tree) {
+      state.key = view.key;
+      state.applied = {};
+      remember(view.updates);
+      setProps("page", { children: view.tree });
+      if (navigated) { window.scrollTo(0, 0); }
+      whenMounted();
+      return;
+    }
+    Object.keys(view.updates).forEach(function (id) {
+      var props = view.updates[id], changed = {}, any = false;
+      Object.keys(props).forEach(function (name) {
+        var now = JSON.stringify(props[name]), slot = id + "/" + name;
+        if (state.applied[slot] !== now) { state.applied[slot] = now; changed[name] = props[name]; any = true; }
+      });
+      if (any) { setProps(id, changed); }
+    });
+  }
+
+  function remember(updates) {
+    Object.keys(updates).forEach(function (id) {
+      Object.keys(updates[id]).forEach(function (name) {
+        state.applied[id + "/" + name] = JSON.stringify(updates[id][name]);
+      });
+    });
+  }
+
+  function whenMounted() {
+    requestAnimationFrame(function () { tick(); showConnection(); who(); });
+  }
+
+  /* ---- addresses ------------------------------------------------------------------------ */
+  function go(href) {
+    if (href === location.pathname + location.search) { return; }
+    history.pushState(null, "", href);
+    closeDrawer();
+    load(true);
+  }
+
+  document.addEventListener("click", function (event) {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) { return; }
+    var target = event.target.closest ? event.target : event.target.parentElement;
+    if (!target) { return; }
+    if (target.closest("[data-close]")) { closeDrawer(); return; }
+    var figure = target.closest("[data-figure]");
+    if (figure) { event.preventDefault(); openFigure(figure); return; }
+    var link = target.closest("a[href]");
+    if (!link || link.target || link.hasAttribute("download") || link.dataset.native) { return; }
+    var url = new URL(link.href, location.href);
+    if (url.origin !== location.origin || /^\/(api|geo|assets|login|logout)\b/.test(url.pathname)) { return; }
+    if (url.hash && url.pathname === location.pathname && url.search === location.search) { return; }
+    event.preventDefault();
+    go(url.pathname + url.search);
+  });
+  window.addEventListener("popstate", function () { closeDrawer(); load(true); });
+
+  /* ---- provenance drawer ---------------------------------------------------------------- */
+  var opener = null;
+
+  function openFigure(element) {
+    var box = byId("drawer");
+    opener = element.id || element.dataset.figure;
+    box.hidden = false;
+    requestAnimationFrame(function () { box.classList.add("is-open"); byId("drawer-close").focus(); });
+    setProps("drawer-body", { children: box.dataset.loading });
+    var q = new URLSearchParams({ figure: element.dataset.figure, search: location.search });
+    fetch("/view/figure?" + q.toString(), { credentials: "same-origin" }).then(function (answer) {
+      return answer.json().then(function (body) {
+        if (!answer.ok) { throw new Error(body.message || String(answer.status)); }
+        return body;
+      });
+    }).then(function (body) {
+      byId("drawer-title").textContent = body.title;
+      setProps("drawer-body", { children: body.tree });
+    }).catch(function (error) {
+      setProps("drawer-body", { children: box.dataset.failed.replace("{reason}", error.message) });
+    });
+  }
+
+  function closeDrawer() {
+    var box = byId("drawer");
+    if (!box || box.hidden) { return; }
+    box.classList.remove("is-open");
+    box.hidden = true;
+    var back = opener && (byId(opener) || document.querySelector('[data-figure="' + CSS.escape(opener) + '"]'));
+    if (back) { back.focus(); }
+    opener = null;
+  }
+
+  document.addEventListener("keydown", function (event) {
+    var box = byId("drawer");
+    if (!box || box.hidden) { return; }
+    if (event.key === "Escape") { closeDrawer(); return; }
+    if (event.key !== "Tab") { return; }
+    var stops = box.querySelectorAll("button, a[href], summary");
+    var first = stops[0], last = stops[stops.length - 1];
+    if (event.shiftKey && document.activeElement === first) { event.preventDefault(); last.focus(); }
+    else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
+  });
+
+  /* ---- map: a click on an area opens its page ------------------------------------------- */
+  function bindMaps() {
+    document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
+      if (plot.dataset.bound || !plot.on) { return; }
+      plot.dataset.bound = "1";
+      plot.on("plotly_click", function (event) {
+        var point = event.points && event.points[0];
+        if (!point || !point.location) { return; }
+        var carried = new URLSearchParams(), now = new URLSearchParams(location.search);
+        ["city", "lang", "theme"].forEach(function (k) { if (now.get(k)) { carried.set(k, now.get(k)); } });
+        var tail = carried.toString();
+        go("/district/" + encodeURIComponent(point.location) + (tail ? "?" + tail : ""));
+      });
+    });
+  }
+  setInterval(bindMaps, 500);
+
+  /* ---- clock ---------------------------------------------------------------------------- */
+  function tick() {
+    var box = byId("clocks");
+    if (!box) { return; }
+    var now = new Date(Date.now() + state.skew), zone = box.dataset.tz, locale = box.dataset.lang === "en" ? "en-GB" : "zh-CN";
+    var time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(now);
+    var date = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "short", day: "numeric", weekday: "short" }).format(now);
+    if (byId("clock").textContent !== time) { byId("clock").textContent = time; }
+    if (byId("clock-date").textContent !== date) { byId("clock-date").textContent = date; }
+  }
+  setInterval(tick, 250);
+
+  /* ---- connection ----------------------------------------------------------------------- */
+  function showConnection() {
+    var mark = byId("connection"), banner = byId("banner");
+    if (!mark || !banner) { return; }
+    var mode = state.lostSince ? "lost" : socket && socket.readyState === 1 ? "connected" : pollTimer ? "polling" : "connecting";
+    mark.className = "connection is-" + mode;
+    if (mark.dataset[mode]) { mark.textContent = mark.dataset[mode]; }
+    banner.hidden = !state.lostSince;
+    if (state.lostSince) {
+      var words = banner.dataset[lang()] || banner.dataset.zh;
+      var since = state.lostSince.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      banner.textContent = words.replace("{since}", since);
+      mark.textContent = "";
+    }
+  }
+  function lost() { if (!state.lostSince) { state.lostSince = new Date(); } showConnection(); }
+  function connected() { state.lostSince = null; showConnection(); }
+
+  function heard(text) {
+    var snapshot = JSON.parse(text).snapshot;
+    connected();
+    if (snapshot !== state.snapshot) { setTimeout(function () { load(false); }, Math.random() * JITTER_MS); }
+  }
+
+  function connect() {
+    var scheme = location.protocol === "https:" ? "wss://" : "ws://", opened = false;
+    try { socket = new WebSocket(scheme + location.host + "/live"); } catch (error) { startPolling(); return; }
+    socket.onopen = function () { opened = true; failures = 0; stopPolling(); connected(); };
+    socket.onmessage = function (event) { heard(event.data); };
+    socket.onclose = function () {
+      failures += 1;
+      socket = null;
+      if (opened || failures > 1) { startPolling(); }
+      setTimeout(connect, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]);
+    };
+  }
+  function poll() {
+    fetch("/live/poll", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+      if (!answer.ok) { throw new Error(String(answer.status)); }
+      return answer.text();
+    }).then(heard).catch(lost);
+  }
+  function startPolling() { if (!pollTimer) { pollTimer = setInterval(poll, POLL_MS); poll(); } showConnection(); }
+  function stopPolling() { clearInterval(pollTimer); pollTimer = null; }
+
+  /* ---- who looks ------------------------------------------------------------------------ */
+  function who() {
+    var box = byId("who");
+    if (!box) { return; }
+    fetch("/live/who", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+      return answer.ok ? answer.json() : null;
+    }).then(function (user) {
+      if (!user || !byId("who")) { return; }
+      byId("who").textContent = user[lang()] || "";
+    }).catch(function () { /* the connection's own banner says so */ });
+  }
+
+  load(true);
+  connect();
+  setInterval(function () { load(false); }, REFRESH_MS);
+})();

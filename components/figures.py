@@ -1,0 +1,143 @@
+"""Figures: the headline card, the row of a panel, and what both say beside the number."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dash import html
+
+from components import formats, strip
+from components.i18n import Lang, pick, t
+from components.ids import figure_key, live_id
+from components.states import mark
+from data_pipeline.metrics import Metric
+from data_pipeline.queries.types import Card, Reading
+
+
+def kpi_card(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str = "kpi") -> Any:
+    """Headline figure as a button that opens its provenance.
+
+    Name, value and unit, strip with usual range, change against the period before and the year
+    before, period and what must be said about it (late, partial, simulated, no data and why).
+    """
+    reading = card.reading
+    value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
+    side = strip.deviation(reading.value, card.band) if usable(reading) else 0
+    bad = strip.is_bad(side, metric.better)
+    words = formats.status_words(reading, tz, lang, now_utc)
+    outside = strip.band_words(reading.value, card.band, metric.unit, metric.decimals, lang) if side else ""
+    name = pick(metric.name_zh, metric.name_en, lang)
+    foot: list[Any] = []
+    if words:
+        kind = "warn" if reading.status == "stale" else "plain"
+        foot.append(mark(words[0], kind, title="；".join(words)))
+    elif outside:
+        foot.append(mark(outside, "alert" if bad else "plain"))
+    else:
+        foot.append(html.Span(formats.period(reading, tz, lang, now_utc), className="kpi-period"))
+    return html.Button(
+        [
+            html.Span([html.Span(name, className="kpi-name-text", title=name), *_simulated(reading, lang)],
+                      className="kpi-name"),
+            html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
+            strip.strip(card.trend, reading.value, card.band, outside=bad,
+                        label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
+            html.Span(changes(card, metric, lang), className="kpi-changes"),
+            html.Span(foot, className="kpi-foot"),
+        ],
+        id=live_id(region, metric.id),
+        className=f"kpi {state_class(reading, bad)}",
+        **figure_props(reading, name, value, lang),
+    )  # fmt: skip
+
+
+def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str = "row") -> Any:
+    """One line of a panel: name, strip, value, one change; a second line only for what must be said."""
+    reading = card.reading
+    value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
+    side = strip.deviation(reading.value, card.band) if usable(reading) else 0
+    bad = strip.is_bad(side, metric.better)
+    words = formats.status_words(reading, tz, lang, now_utc)
+    outside = strip.band_words(reading.value, card.band, metric.unit, metric.decimals, lang) if side else ""
+    note = words[0] if words else outside or formats.period(reading, tz, lang, now_utc)
+    kind = "row-note"
+    if reading.status == "stale":
+        kind += " is-warn"
+    elif not words and bad:
+        kind += " is-alert"
+    name = pick(metric.name_zh, metric.name_en, lang)
+    return html.Button(
+        [
+            html.Span([html.Span(name, className="row-name-text", title=name), html.Span(note, className=kind)],
+                      className="row-name"),
+            strip.strip(card.trend, reading.value, card.band, outside=bad,
+                        label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
+            html.Span(
+                [
+                    html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
+                    html.Span(changes(card, metric, lang)[:1], className="row-change"),
+                ],
+                className="row-figure",
+            ),
+        ],
+        id=live_id(region, metric.id),
+        className=f"figure-row {state_class(reading, bad)}",
+        **figure_props(reading, name, value, lang),
+    )  # fmt: skip
+
+
+def number_children(value: formats.Figure) -> list[Any]:
+    """Number and unit as spans, the unit smaller."""
+    children: list[Any] = [html.Span(value.number, className="num")]
+    if value.unit:
+        children.append(html.Span(value.unit, className="unit"))
+    return children
+
+
+def changes(card: Card, metric: Metric, lang: Lang) -> list[Any]:
+    """Change against the period before and against the year before, those that are known."""
+    found = []
+    for key, item in (("previous", card.previous), ("year_ago", card.year_ago)):
+        words = formats.change(item, metric.unit, metric.decimals, lang)
+        if words is None:
+            continue
+        found.append(
+            html.Span(
+                [html.Span(t(f"change.{key}", lang), className="change-name"), f"{words.arrow} {words.amount}"],
+                className="change",
+                title=f"{t(f'change.{key}_long', lang)}{words.spoken}",
+            )
+        )
+    return found
+
+
+def usable(reading: Reading) -> bool:
+    """Whether a judgement may rest on the reading: present, not late, not mostly unreported."""
+    if reading.value is None or reading.status not in ("ok", "partial"):
+        return False
+    return reading.completeness is None or reading.completeness >= 0.75
+
+
+def state_class(reading: Reading, bad: bool = False) -> str:
+    """Class that greys a late figure, marks a missing one and signals an exception."""
+    if reading.value is None:
+        return "is-missing"
+    if reading.status == "stale":
+        return "is-stale"
+    return "is-bad" if bad else "is-plain"
+
+
+def figure_props(reading: Reading, name: str, value: formats.Figure, lang: Lang) -> dict[str, Any]:
+    """Properties that make any element open the provenance of `reading` by click and keyboard."""
+    return {
+        "data-figure": figure_key(reading),
+        "aria-label": t("figure.open", lang, name=name, value=value.text),
+        "aria-haspopup": "dialog",
+    }
+
+
+def _simulated(reading: Reading, lang: Lang) -> list[Any]:
+    words = formats.simulated_words(reading.simulated_share, lang)
+    return [mark(words, "simulated")] if words else []

@@ -1,0 +1,83 @@
+"""Events and alerts as a list: what, where, since when, whose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dash import html
+
+from components import formats
+from components.i18n import Lang, has, pick, t
+from components.states import empty, mark
+from data_pipeline.queries.types import Event
+
+SIGNAL_SEVERITIES = frozenset({"major", "high", "severe", "critical", "orange", "red"})
+
+
+def ticker(
+    events: Sequence[Event], names: Mapping[str, str], tz: ZoneInfo, lang: Lang, now_utc: datetime, *, id: str,
+    href: str = "", limit: int | None = None,
+) -> html.Div:  # fmt: skip
+    """Newest and open first; an open alert carries the signal colour, closed ones are quiet.
+
+    Parameters
+    ----------
+    names : area id → name
+    href : str
+        Address each line leads to (the page of events); empty draws no links.
+    """
+    ordered = sort_events(events)[:limit]
+    if not ordered:
+        return html.Div(empty(t("overview.ticker_empty", lang)), id=id, className="ticker")
+    return html.Div(
+        html.Ul([_line(e, names, tz, lang, now_utc, href) for e in ordered], className="ticker-list"),
+        id=id,
+        className="ticker",
+    )
+
+
+def sort_events(events: Sequence[Event]) -> list[Event]:
+    """Open before in hand before closed, alerts of weight first, then the newest."""
+    order = {"open": 0, "in_hand": 1, "closed": 2}
+    newest_first = sorted(events, key=lambda e: e.opened_at_utc, reverse=True)
+    return sorted(newest_first, key=lambda e: (order[e.state], e.severity not in SIGNAL_SEVERITIES))
+
+
+def is_signal(event: Event) -> bool:
+    """An open or handled alert of weight: the only line that takes the signal colour."""
+    return event.kind == "alert" and event.state != "closed" and event.severity in SIGNAL_SEVERITIES
+
+
+def severity_words(severity: str, lang: Lang) -> str:
+    """The word for a severity; an unknown one as it is."""
+    key = f"severity.{severity}"
+    return t(key, lang) if has(key, lang) else severity
+
+
+def _line(event: Event, names: Mapping[str, str], tz: ZoneInfo, lang: Lang, now_utc: datetime, href: str) -> html.Li:
+    title = pick(event.title_zh, event.title_en, lang)
+    place = names.get(event.area or "", "")
+    until = event.closed_at_utc or now_utc
+    lasted = t("event.lasted", lang, age=formats.age((until - event.opened_at_utc).total_seconds(), lang))
+    details = [t("event.owner", lang, dept=event.department) if event.department else t("event.no_owner", lang), lasted]
+    if place and place not in title:
+        details.insert(0, place)
+    kind = "alert" if is_signal(event) else "warn" if event.kind == "alert" and event.state != "closed" else "plain"
+    body: list[Any] = [
+        html.Span(formats.moment(event.opened_at_utc, tz, lang, now_utc), className="ticker-time"),
+        html.Span(
+            [html.Span(title, className="ticker-title", title=title),
+             html.Span(" · ".join(details), className="ticker-detail")],
+            className="ticker-body",
+        ),
+        html.Span(
+            [mark(t(f"event.{event.state}", lang), kind, title=severity_words(event.severity, lang)),
+             *([mark(t("state.simulated", lang), "simulated")] if event.is_simulated else [])],
+            className="ticker-state",
+        ),
+    ]  # fmt: skip
+    inner = html.A(body, href=href, className="ticker-line") if href else html.Div(body, className="ticker-line")
+    return html.Li(inner, className=f"is-{event.state}")

@@ -1,0 +1,335 @@
+"""From declarations to SQL: records filter → locality × base period → areas.
+
+One statement answers several metrics of the same dataset and mart, so that their records are
+read once. The SQL is DuckDB's, kept to the part that sqlglot turns into Spark SQL; every value is
+a parameter (`?`), every identifier comes from a declaration.
+
+Columns of every answer: `area_id`, `local_day` (first local day of the period), `period` (start of
+a period below a day, seconds since 1970 UTC; null for days and longer), `offset_s`, then for the
+i-th metric `num_i`, `den_i`, `n_i` (records behind the figure), `rep_i` (records that reported),
+`sim_i` (simulated ones), and `as_of`, `known_from` (latest event and latest arrival behind it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from data_pipeline.contracts import Contract, contract
+from data_pipeline.metrics import MARTS, Metric
+from data_pipeline.times import SUB_DAY_SECONDS, Grain
+
+# a ticket may be closed or fall due this long after it was received
+_LONGEST_CASE = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """SQL with its parameters, for the metrics in the order of the numbered columns.
+
+    `needs_areas`: the statement reads the relation `areas` (area_id, population, area_km2), which
+    the engine has to provide.
+    """
+
+    sql: str
+    params: tuple[Any, ...]
+    metrics: tuple[Metric, ...]
+    grain: Grain
+    needs_areas: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to compute: a city, local days `from_day` (inclusive) to `to_day` (exclusive).
+
+    `as_of`: with the records known at that moment (naive UTC); None for the present ones.
+    `area`: one area only; None for all.
+    """
+
+    city: str
+    from_day: date
+    to_day: date
+    as_of: datetime | None = None
+    area: str | None = None
+
+
+def group_key(metric: Metric) -> tuple:
+    """Metrics with equal keys can share one statement; those computed anew have one each."""
+    if metric.over_area == "recompute":
+        return ("recompute", metric.id)
+    if metric.is_stock:
+        return ("stock", metric.dataset, metric.mart)
+    return ("sum", metric.dataset, metric.mart, metric.period_on, metric.base_grain)
+
+
+def grouped(metrics: list[Metric]) -> list[list[Metric]]:
+    """The metrics in groups that share a statement, in order of first appearance."""
+    groups: dict[tuple, list[Metric]] = {}
+    for metric in metrics:
+        groups.setdefault(group_key(metric), []).append(metric)
+    return list(groups.values())
+
+
+def compose(metrics: list[Metric], window: Window, grain: Grain | None = None) -> Composed:
+    """The statement for metrics of one group.
+
+    Parameters
+    ----------
+    metrics : list of Metric
+        Of one group (`group_key`).
+    window : Window
+    grain : Grain, optional
+        Base grain where not given; other grains only for `over_time = "recompute"`.
+
+    Returns
+    -------
+    Composed
+        One row for each area and period that has records; no row means no data. For a stock one
+        row for each area and local day on which it changed, with the value after the change;
+        the days of the window do not apply to it.
+    """
+    if len({group_key(m) for m in metrics}) != 1:
+        raise ValueError("metrics of different groups cannot share a statement")
+    first = metrics[0]
+    grain = grain or first.base_grain
+    if first.is_stock:
+        return _stock(metrics, window)
+    if first.over_area == "recompute":
+        return _recompute(first, window, grain)
+    if grain != first.base_grain:
+        raise ValueError(f"{first.id} is composed at {first.base_grain} and rolled up from there")
+    return _sum(metrics, window)
+
+
+def _sum(metrics: list[Metric], window: Window) -> Composed:
+    first = metrics[0]
+    declared = contract(first.dataset)
+    params: list[Any] = []
+    head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params)
+    event, day = _event(first)
+    period = _period(event, first.base_grain)
+    marked = [f"{day} AS local_day", f"{period} AS period"] + _marks(metrics)
+    sums = []
+    totals = []
+    for i, _ in enumerate(metrics):
+        sums += [
+            f"sum(num_{i}) AS num_{i}", f"sum(den_{i}) AS den_{i}", f"count(num_{i}) AS n_{i}",
+            f"count(rep_{i}) AS rep_{i}", f"count(CASE WHEN is_simulated THEN num_{i} END) AS sim_{i}",
+        ]  # fmt: skip
+        totals += [f"sum(b.{c}_{i}) AS {c}_{i}" for c in ("num", "den", "n", "rep", "sim")]
+    where = ""
+    if window.area is not None:
+        where = "WHERE l.area_id = ?\n"
+        params.append(window.area)
+    sql = (
+        f"WITH {head},\n"
+        f"source AS (\n{_mart(first)}\n),\n"
+        "marked AS (\n"
+        f"  SELECT locality_id, is_simulated, utc_offset_s, {event} AS event_at_utc, known_from_utc,\n    "
+        + ",\n    ".join(marked)
+        + "\n  FROM source\n),\n"
+        "by_locality AS (\n"
+        "  SELECT locality_id, local_day, period, max(utc_offset_s) AS offset_s, max(event_at_utc) AS as_of,"
+        " max(known_from_utc) AS known_from,\n    "
+        + ",\n    ".join(sums)
+        + "\n  FROM marked\n  GROUP BY locality_id, local_day, period\n)\n"
+        "SELECT l.area_id, b.local_day, b.period, max(b.offset_s) AS offset_s,\n  "
+        + ",\n  ".join(totals)
+        + ",\n  max(b.as_of) AS as_of, max(b.known_from) AS known_from\n"
+        "FROM by_locality AS b\nJOIN localities AS l ON l.locality_id = b.locality_id\n"
+        f"{where}GROUP BY l.area_id, b.local_day, b.period"
+    )
+    return Composed(sql, tuple(params), tuple(metrics), first.base_grain)
+
+
+def _recompute(metric: Metric, window: Window, grain: Grain) -> Composed:
+    declared = contract(metric.dataset)
+    params: list[Any] = []
+    head = _records(metric, declared, window, params, join_areas=True) + _register(metric, declared, window, params)
+    event, day = _event(metric)
+    if grain not in SUB_DAY_SECONDS and grain != "day":
+        day = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
+    period = _period(event, grain)
+    sql = (
+        f"WITH {head},\n"
+        f"source AS (\n{_mart(metric)}\n)\n"
+        f"SELECT area_id, {day} AS local_day, {period} AS period, max(utc_offset_s) AS offset_s,\n"
+        f"  CAST({metric.numerator} AS DOUBLE) AS num_0, CAST({metric.denominator or 'NULL'} AS DOUBLE) AS den_0,\n"
+        f"  CAST({metric.n} AS BIGINT) AS n_0, CAST({metric.n} AS BIGINT) AS rep_0,\n"
+        f"  CAST(round({metric.n} * avg(CASE WHEN is_simulated THEN 1.0 ELSE 0.0 END)) AS BIGINT) AS sim_0,\n"
+        f"  max({event}) AS as_of, max(known_from_utc) AS known_from\n"
+        "FROM source\n"
+        f"{f'WHERE {metric.where}' if metric.where else ''}\n"
+        f"GROUP BY area_id, {day}, {period}"
+    )
+    return Composed(sql, tuple(params), (metric,), grain)
+
+
+def _stock(metrics: list[Metric], window: Window) -> Composed:
+    """Each entry counts from one local day to another; the figure is the running sum of the changes.
+
+    A register says from when to when a site was in service (`opened_on`, `closed_on`), else it
+    counts from the day it was first known. A case counts as its latest report says, from the day
+    of that report until the next.
+    """
+    first = metrics[0]
+    declared = contract(first.dataset)
+    known, params = _known(window)
+    key = ", ".join(f'"{name}"' for name in declared.key)
+    params = [window.city, *params]
+    if declared.kind == "register":
+        begin = "coalesce(v.opened_on, f.first_day)" if "opened_on" in declared.columns else "f.first_day"
+        end = "v.closed_on" if "closed_on" in declared.columns else "NULL"
+        params = [window.city, *([window.as_of] if window.as_of else []), *params]
+        condition = "known_from_utc <= ?" if window.as_of else "TRUE"
+        head = (
+            "first_known AS (\n"
+            f'  SELECT site_id, min(local_day) AS first_day FROM "{declared.table}" WHERE city = ? AND {condition} GROUP BY site_id\n'
+            "),\nrecords AS (\n"
+            f"  SELECT v.*, CAST({begin} AS DATE) AS from_day, CAST({end} AS DATE) AS to_day\n"
+            f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {known}) AS v\n'
+            "  JOIN first_known AS f ON f.site_id = v.site_id\n)"
+        )
+    else:
+        condition = "known_from_utc <= ?" if window.as_of else "TRUE"
+        params = [window.city, *([window.as_of] if window.as_of else [])]
+        head = (
+            "records AS (\n"
+            f"  SELECT v.*, local_day AS from_day, lead(local_day) OVER (PARTITION BY {key} ORDER BY event_at_utc, known_from_utc) AS to_day\n"
+            f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {condition}) AS v\n)'
+        )
+    signed: dict[str, list[str]] = {"": [], "-": []}
+    nets = []
+    running = []
+    needs_areas = False
+    for i, metric in enumerate(metrics):
+        area_bound = metric.denominator.startswith("area.")
+        needs_areas |= area_bound
+        one = f"CASE WHEN num_{i} IS NOT NULL THEN 1 ELSE 0 END"
+        simulated = f"CASE WHEN num_{i} IS NOT NULL AND is_simulated THEN 1 ELSE 0 END"
+        for sign, parts in signed.items():
+            parts += [
+                f"{sign}num_{i} AS num_{i}", f"{sign}den_{i} AS den_{i}",
+                f"{sign}({one}) AS n_{i}", f"{sign}({simulated}) AS sim_{i}",
+            ]  # fmt: skip
+        nets += [f"sum(c.{name}_{i}) AS {name}_{i}" for name in ("num", "den", "n", "sim")]
+        total = "sum({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+        denominator = metric.denominator if area_bound else total.format(f"n.den_{i}")
+        running += [
+            f"{total.format(f'n.num_{i}')} AS num_{i}", f"{denominator} AS den_{i}",
+            f"{total.format(f'n.n_{i}')} AS n_{i}", f"{total.format(f'n.n_{i}')} AS rep_{i}",
+            f"{total.format(f'n.sim_{i}')} AS sim_{i}",
+        ]  # fmt: skip
+    where = ""
+    if window.area is not None:
+        where = "WHERE l.area_id = ?\n  "
+        params.append(window.area)
+    plus, minus = (",\n    ".join(parts) for parts in (signed[""], signed["-"]))
+    common = "locality_id, {} AS local_day, event_at_utc, known_from_utc"
+    latest = "max({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    sql = (
+        f"WITH {head},\n"
+        f"source AS (\n{_mart(first)}\n),\n"
+        "marked AS (\n  SELECT locality_id, is_simulated, event_at_utc, known_from_utc, from_day, to_day,\n    "
+        + ",\n    ".join(_marks(metrics))
+        + "\n  FROM source\n),\n"
+        f"changes AS (\n  SELECT {common.format('from_day')},\n    {plus}\n  FROM marked\n"
+        f"  UNION ALL\n  SELECT {common.format('to_day')},\n    {minus}\n  FROM marked WHERE to_day IS NOT NULL\n),\n"
+        "net AS (\n  SELECT l.area_id, c.local_day, max(c.event_at_utc) AS as_of, max(c.known_from_utc) AS known_from,\n    "
+        + ",\n    ".join(nets)
+        + "\n  FROM changes AS c JOIN localities AS l ON l.locality_id = c.locality_id\n"
+        f"  {where}GROUP BY l.area_id, c.local_day\n)\n"
+        "SELECT n.area_id, n.local_day, CAST(NULL AS BIGINT) AS period, CAST(NULL AS INTEGER) AS offset_s,\n  "
+        + ",\n  ".join(running)
+        + f",\n  {latest.format('n.as_of')} AS as_of, {latest.format('n.known_from')} AS known_from\n"
+        "FROM net AS n" + ("\nLEFT JOIN areas AS area ON area.area_id = n.area_id" if needs_areas else "")
+    )
+    return Composed(sql, tuple(params), tuple(metrics), "day", needs_areas)
+
+
+def _marks(metrics: list[Metric]) -> list[str]:
+    """Row-level columns: the parts of each metric where the record counts, else null."""
+    columns = []
+    for i, metric in enumerate(metrics):
+        own = metric.denominator and not metric.denominator.startswith("area.")
+        tests = [f"({metric.numerator}) IS NOT NULL"]
+        if own:
+            tests.append(f"({metric.denominator}) IS NOT NULL")
+        if metric.where:
+            tests.append(f"({metric.where})")
+        condition = " AND ".join(tests)
+        columns.append(f"CASE WHEN {condition} THEN CAST({metric.numerator} AS DOUBLE) END AS num_{i}")
+        columns.append(
+            f"CASE WHEN {condition} THEN CAST({metric.denominator} AS DOUBLE) END AS den_{i}"
+            if own
+            else f"CAST(NULL AS DOUBLE) AS den_{i}"
+        )
+        # a filter narrows the figure, not who has reported
+        columns.append("1 AS rep_%d" % i if metric.where else f"CASE WHEN {condition} THEN 1 END AS rep_{i}")
+    return columns
+
+
+def _known(window: Window) -> tuple[str, list[Any]]:
+    if window.as_of is None:
+        return "known_to_utc IS NULL", []
+    return "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)", [window.as_of, window.as_of]
+
+
+def _records(metric: Metric, declared: Contract, window: Window, params: list[Any], *, join_areas: bool) -> str:
+    """The CTE `records`: the city's records of the days, as known; with `area_id` where asked."""
+    known, moments = _known(window)
+    from_day = window.from_day - _LONGEST_CASE if metric.period_on else window.from_day
+    conditions = ["r.city = ?", "r.local_day >= ?", "r.local_day < ?", known]
+    params += [window.city, from_day, window.to_day, *moments]
+    if metric.period_on:
+        # counted on another day than the event's: those days decide, the event's only bound the search
+        day = _event(metric)[1]
+        conditions += [f"{day} >= ?", f"{day} < ?"]
+        params += [window.from_day, window.to_day]
+    if not join_areas:
+        return f'records AS (\n  SELECT r.* FROM "{declared.table}" AS r WHERE {" AND ".join(conditions)}\n)'
+    if window.area is not None:
+        conditions.append("l.area_id = ?")
+        params.append(window.area)
+    # a dataset may have a column area_id of its own (as the supplier gave it): where it counts takes its place
+    own = [f'r."{name}"' for name in declared.columns if name != "area_id"]
+    own += [f"r.{name}" for name in ("local_day", "event_at_utc", "utc_offset_s", "is_simulated", "known_from_utc")]
+    return (
+        f"records AS (\n  SELECT {', '.join(own)}, l.area_id AS area_id\n"
+        f'  FROM "{declared.table}" AS r JOIN localities AS l ON l.locality_id = r.locality_id\n'
+        f"  WHERE {' AND '.join(conditions)}\n)"
+    )
+
+
+def _register(metric: Metric, declared: Contract, window: Window, params: list[Any]) -> str:
+    """The CTE `register` where the mart uses it: the sites' attributes as known."""
+    if declared.register_dataset is None or "register" not in _mart(metric):
+        return ""
+    known, moments = _known(window)
+    params += [window.city, *moments]
+    table = contract(declared.register_dataset).table
+    return f',\nregister AS (\n  SELECT * FROM "{table}" WHERE city = ? AND {known}\n)'
+
+
+def _mart(metric: Metric) -> str:
+    if not metric.mart:
+        return "  SELECT * FROM records"
+    lines = (MARTS / f"{metric.mart}.sql").read_text(encoding="utf-8").strip().splitlines()
+    return "\n".join("  " + line for line in lines if not line.lstrip().startswith("--"))
+
+
+def _event(metric: Metric) -> tuple[str, str]:
+    """(moment, local day) that decide the period, as SQL."""
+    if not metric.period_on:
+        return "event_at_utc", "local_day"
+    # the clock's offset when the case was received stands for the offset when it was closed
+    return metric.period_on, f"CAST({metric.period_on} + INTERVAL 1 SECOND * utc_offset_s AS DATE)"
+
+
+def _period(event: str, grain: Grain) -> str:
+    """Start of the period below a day, by the local clock with the offset in force, as epoch seconds UTC."""
+    step = SUB_DAY_SECONDS.get(grain)
+    if step is None:
+        return "CAST(NULL AS BIGINT)"
+    return f"CAST(floor((epoch({event}) + utc_offset_s) / {step}) AS BIGINT) * {step} - utc_offset_s"

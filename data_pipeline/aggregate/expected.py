@@ -1,0 +1,88 @@
+"""How many reports were due: sites of the register that were in service × slots of the record cadence."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from data_pipeline.cities import Pack
+from data_pipeline.contracts import contract, duration
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import Grain, midnight_utc, next_day_floor, period_end
+
+
+class Expected:
+    """Sites in service per area and day, for the datasets of one city. Reads `sites` once a dataset.
+
+    Parameters
+    ----------
+    lake : Lake
+    pack : Pack
+    known_at : datetime, optional
+        Count only sites known at that moment (naive UTC).
+    """
+
+    def __init__(self, lake: Lake, pack: Pack, known_at: datetime | None = None) -> None:
+        self.lake, self.pack, self.known_at = lake, pack, known_at
+        self._sites: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+
+    def applies(self, dataset: str) -> bool:
+        """Whether anything says how many reports are due."""
+        declared = contract(dataset)
+        return declared.cadence is not None and declared.register_dataset is not None
+
+    def sites_n(self, dataset: str, area: str, day: date) -> int:
+        """Sites of the dataset's register in service in an area on a local day."""
+        found = self._of(dataset).get(area)
+        if found is None:
+            return 0
+        opened, closed = found
+        number = day.toordinal()
+        return int(np.searchsorted(opened, number, "right") - np.searchsorted(closed, number, "right"))
+
+    def per_site(self, dataset: str, grain: Grain, start_utc: datetime) -> int:
+        """Reports due from one site in a period."""
+        cadence = duration(contract(dataset).cadence or "1d").total_seconds()
+        length = (period_end(start_utc, grain, self.pack.tz) - start_utc).total_seconds()
+        return max(int(length // cadence), 1)
+
+    def of_day(self, dataset: str, area: str, day: date) -> int:
+        """Reports due from an area on a local day."""
+        sites = self.sites_n(dataset, area, day)
+        return sites * self.per_site(dataset, "day", midnight_utc(day, self.pack.tz)) if sites else 0
+
+    def of_days(self, dataset: str, area: str, first: date, grain: Grain) -> int:
+        """Reports due from an area over a whole week, month, quarter or year that starts on `first`."""
+        days = range(first.toordinal(), next_day_floor(first, grain).toordinal())
+        return sum(self.of_day(dataset, area, date.fromordinal(number)) for number in days)
+
+    def _of(self, dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        if dataset not in self._sites:
+            self._sites[dataset] = self._read(dataset)
+        return self._sites[dataset]
+
+    def _read(self, dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        declared = contract(dataset)
+        known = "" if self.known_at is None else " AND s.known_from_utc <= ?"
+        sites = self.lake.frame(
+            "SELECT l.area_id, s.opened_on, s.closed_on, s.attributes FROM sites AS s"
+            " JOIN localities AS l ON l.locality_id = s.locality_id"
+            f" WHERE s.city = ? AND s.dataset = ?{known}",
+            [self.pack.id, declared.register_dataset, *([] if self.known_at is None else [self.known_at])],
+        )
+        if declared.register_where:
+            wanted = declared.register_where
+            keep = [
+                all(json.loads(text or "{}").get(name) == value for name, value in wanted.items())
+                for text in sites["attributes"].to_list()
+            ]
+            sites = sites.filter(pl.Series(keep, dtype=pl.Boolean))
+        found = {}
+        for (area,), rows in sites.group_by("area_id"):
+            opened = np.array([d.toordinal() if d else 0 for d in rows["opened_on"]], dtype=np.int64)
+            closed = np.array([d.toordinal() for d in rows["closed_on"] if d], dtype=np.int64)
+            found[str(area)] = (np.sort(opened), np.sort(closed))
+        return found

@@ -1,0 +1,126 @@
+"""`serve`: the whole product in one command — build what is missing, start pipeline and web, stop both cleanly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from data_pipeline.cli.common import HomeOption, PacksOption
+from data_pipeline.errors import CityBrainError
+from data_pipeline.home import Home
+
+app = typer.Typer()
+ROOT = Path(__file__).resolve().parents[2]
+STOP_TIMEOUT_S = 20
+WEB_TIMEOUT_S = 60
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `app` a group of commands."""
+
+
+@app.command()
+def serve(
+    home: HomeOption = None,
+    packs: PacksOption = None,
+    first: Annotated[str, typer.Option(help="City that is built first and opens.")] = "420700",
+    days: Annotated[int, typer.Option(min=1, help="Days of native records in the demo store.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of the simulator.")] = 20260101,
+    host: Annotated[str, typer.Option(help="Address to bind; anything but loopback needs an access file.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web.")] = 8050,
+) -> None:
+    """Build the first city if it is missing, start pipeline and web, print the address; Ctrl-C stops both."""
+    place = Home.of(home)
+    place.root.mkdir(parents=True, exist_ok=True)
+    common = ["--home", str(place.root)] + (["--packs", str(packs)] if packs else [])
+    started = time.monotonic()
+    if not _has_city(place, first):
+        print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
+        build = [sys.executable, "-m", "data_pipeline", "build", "--city", first, "--days", str(days)]
+        code = subprocess.run([*build, "--seed", str(seed), *common], cwd=ROOT).returncode
+        if code:
+            raise typer.Exit(code)
+    children = {
+        "pipeline": _start(["-m", "data_pipeline", "run", "--build-missing", "--days", str(days), "--seed", str(seed), *common]),
+        "web": _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), *common]),
+    }
+    stopping: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopping.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        _wait_for_web(children, f"http://{host}:{port}/api/v1/health", stopping)
+        if not stopping:
+            print(f"\n  城市大脑  http://{host}:{port}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
+            print("  other cities are built in the background; the page says when each is ready. Ctrl-C stops everything.\n", flush=True)
+        while not stopping:
+            _fail_if_one_ended(children)
+            time.sleep(0.3)
+    finally:
+        _stop_all(children)
+    print("stopped", flush=True)
+
+
+def _start(arguments: list[str]) -> subprocess.Popen:
+    # Own process group: Ctrl-C reaches this process only, which then stops the children in order.
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, start_new_session=True)
+
+
+def _has_city(home: Home, city: str) -> bool:
+    """Whether the store holds a finished build of `city`."""
+    if not home.catalog.exists():
+        return False
+    from data_pipeline.store.lake import Lake
+
+    with Lake.reader(home) as lake:
+        return lake.frame("SELECT 1 FROM readings WHERE city = ? LIMIT 1", [city]).height > 0
+
+
+def _wait_for_web(children: dict[str, subprocess.Popen], url: str, stopping: list[int]) -> None:
+    deadline = time.monotonic() + WEB_TIMEOUT_S
+    while time.monotonic() < deadline and not stopping:
+        _fail_if_one_ended(children)
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return  # it answers: a sign-in may be asked for
+        except OSError:
+            time.sleep(0.2)
+    if not stopping:
+        raise CityBrainError(f"the web did not answer at {url} within {WEB_TIMEOUT_S} s")
+
+
+def _fail_if_one_ended(children: dict[str, subprocess.Popen]) -> None:
+    for name, child in children.items():
+        code = child.poll()
+        if code is not None:
+            moment = datetime.now(UTC).isoformat(timespec="seconds")
+            raise CityBrainError(f"the {name} ended by itself with code {code} at {moment}", hint="its last lines stand above")
+
+
+def _stop_all(children: dict[str, subprocess.Popen]) -> None:
+    for child in children.values():
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    for child in children.values():
+        try:
+            child.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

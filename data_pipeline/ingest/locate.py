@@ -1,0 +1,345 @@
+"""Locate: where a record counts, decided once, at ingest. After this everything joins on integers.
+
+A record is located by the first way of its contract that applies: `site` (the register says
+where the site is), `point` (a coordinate, or the township code a supplier gives), `area` (an
+area id or any official code of it). Where no way applies the row is refused with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import blake2b
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from data_pipeline.cities import Pack, Place
+from data_pipeline.contracts import Contract
+from data_pipeline.errors import did_you_mean
+from data_pipeline.times import to_local
+from geo.h3cells import cells as h3_cells
+
+H3_RESOLUTION = 9
+DATUM_SHARE, DATUM_ROWS = 0.03, 20  # points outside the city from which a wrong datum is suspected
+EPOCH = datetime(1970, 1, 1)
+WHOLE_CITY = "city"  # an area_id for records that count for the whole city, whatever its id (mappings write it)
+REFUSED_SCHEMA = {"row_number": pl.Int64, "column_name": pl.String, "rule": pl.String, "reason": pl.String}
+PLACE_COLUMNS = ("locality_id", "h3_r9", "place_basis")
+SITES_SCHEMA = {"site_id": pl.String, "locality_id": pl.Int64, "h3_r9": pl.UInt64}
+
+
+@dataclass(frozen=True)
+class Locality:
+    """One combination of areas: `areas` are all areas a record with this locality counts in."""
+
+    id: int
+    district_id: str | None
+    township_id: str | None
+    zone_ids: tuple[str, ...]
+    areas: tuple[str, ...]
+
+
+@dataclass
+class LocatedRows:
+    """Located rows, refused rows, and the localities that occur.
+
+    `frame` has the prepared columns and `locality_id`, `h3_r9`, `place_basis`. `warning` says
+    so when the whole file looks as if it were in the wrong datum.
+    """
+
+    frame: pl.DataFrame
+    refused: pl.DataFrame
+    localities: dict[int, Locality] = field(default_factory=dict)
+    warning: str = ""
+
+
+def locality_of(pack: Pack, place: Place) -> Locality:
+    """The locality of a place in a city: a stable id and every area it counts in.
+
+    The id is the first 63 bits of BLAKE2b over city, district, township and zones, so it is
+    the same in every store and on every machine.
+    """
+    zones = tuple(sorted(place.zone_ids))
+    text = "\x1f".join((pack.id, place.district_id or "", place.township_id or "", *zones))
+    number = int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") & (2**63 - 1)
+    areas: dict[str, None] = {}
+    for start in (place.township_id, place.district_id, pack.city_area.id):
+        if start is not None:
+            areas |= dict.fromkeys(area.id for area in pack.ancestors(start))
+    areas |= dict.fromkeys(zones)
+    return Locality(number, place.district_id, place.township_id, zones, tuple(areas))
+
+
+def locate_rows(frame: pl.DataFrame, contract: Contract, pack: Pack, sites: pl.DataFrame | None = None) -> LocatedRows:
+    """Find for every row where it counts.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Prepared rows (WGS84 coordinates) with `row_number`.
+    sites : DataFrame, optional
+        Located sites of the contract's register: `site_id`, `locality_id`, `h3_r9`.
+
+    Returns
+    -------
+    LocatedRows
+        Rows that no way could locate are refused: `unknown_site`, `outside_city` (with
+        distance and nearest area), `unknown_area` or `no_place`. `area_id` of rows located by
+        area is replaced by the canonical id.
+    """
+    open_rows = pl.Series(np.ones(frame.height, dtype=bool))
+    state = _State(frame, open_rows)
+    for way in contract.place:
+        if state.open.any():
+            {"site": _by_site, "point": _by_point, "area": _by_area}[way](state, contract, pack, sites)
+    return _finish(state, contract)
+
+
+@dataclass
+class _State:
+    """Columns filled way by way; `open` marks rows still without place and without refusal."""
+
+    frame: pl.DataFrame
+    open: pl.Series
+    located: list[pl.DataFrame] = field(default_factory=list)
+    refused: list[pl.DataFrame] = field(default_factory=list)
+    localities: dict[int, Locality] = field(default_factory=dict)
+    unknown_site: bool = False
+    warning: str = ""
+    place: pl.DataFrame | None = None
+
+    def remaining(self) -> pl.DataFrame:
+        """Open rows with their position in the frame as `_at`."""
+        return self.frame.with_row_index("_at").filter(self.open)
+
+    def done(self, positions: pl.Series) -> None:
+        """These positions are settled."""
+        mask = self.open.to_numpy().copy()
+        mask[positions.to_numpy()] = False
+        self.open = pl.Series(mask)
+
+    def refuse(self, rows: pl.DataFrame, column: str, rule: str, reason: pl.Expr | str) -> None:
+        """Refuse rows; `reason` may be an expression over them."""
+        text = pl.lit(reason) if isinstance(reason, str) else reason
+        self.refused.append(
+            rows.select("row_number", column_name=pl.lit(column), rule=pl.lit(rule), reason=text).cast(REFUSED_SCHEMA)
+        )
+        self.done(rows["_at"])
+
+
+def _by_site(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame | None) -> None:
+    if sites is None or sites.is_empty():
+        return
+    rows = state.remaining().select("_at", "site_id")
+    found = rows.join(sites.select(*SITES_SCHEMA), on="site_id", how="inner", maintain_order="left")
+    if not found.is_empty():
+        state.located.append(found.select("_at", "locality_id", "h3_r9", place_basis=pl.lit("site")))
+        state.done(found["_at"])
+
+
+def _by_point(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame | None) -> None:
+    rows = state.remaining()
+    has_code = "township_code" in rows.columns
+    usable = pl.col("lon").is_not_null() & pl.col("lat").is_not_null()
+    if has_code:
+        usable |= pl.col("township_code").is_not_null()
+    rows = rows.filter(usable)
+    if rows.is_empty():
+        return
+    lon, lat = rows["lon"].fill_null(float("nan")).to_numpy(), rows["lat"].fill_null(float("nan")).to_numpy()
+    codes = rows["township_code"] if has_code and rows["township_code"].null_count() < rows.height else None
+    located = pack.locator().locate(lon, lat, township_code=codes)
+    position = pl.Series("_place", located.place)
+    of_place = [locality_of(pack, place) for place in located.places]
+    state.localities |= {of_place[k].id: of_place[k] for k in position.unique().to_list() if k >= 0}
+    inside = located.place >= 0
+    cells = np.zeros(rows.height, dtype=np.uint64)
+    has_point = np.isfinite(lon) & np.isfinite(lat)
+    wanted = inside & has_point
+    cells[wanted] = h3_cells(lon[wanted], lat[wanted], H3_RESOLUTION)[0]
+    ids = np.array([locality.id for locality in of_place] + [0], dtype=np.int64)
+    answer = pl.DataFrame(
+        {
+            "_at": rows["_at"],
+            "locality_id": ids[located.place],
+            "h3_r9": cells,
+            "place_basis": np.where(located.by_code, "township", "point"),
+        }
+    ).with_columns(pl.when(pl.Series(wanted)).then(pl.col("h3_r9")).alias("h3_r9"))
+    keep = answer.filter(pl.Series(inside))
+    state.located.append(keep)
+    state.done(keep["_at"])
+    outside = ~inside & has_point
+    if outside.any():
+        _refuse_outside(state, pack, rows, lon, lat, outside, located)
+
+
+def _refuse_outside(
+    state: _State,
+    pack: Pack,
+    rows: pl.DataFrame,
+    lon: np.ndarray,
+    lat: np.ndarray,
+    outside: np.ndarray,
+    located: object,
+) -> None:
+    """Refuse points outside the city; say so when the file looks shifted as a whole."""
+    nearest = pl.Series(located.nearest_id[outside], dtype=pl.String)  # type: ignore[attr-defined]
+    names = {area.id: f"{area.name_zh} ({area.id})" for area in pack.areas.values()}
+    bad = rows.filter(pl.Series(outside)).with_columns(
+        _near=nearest.replace_strict(names, default=pack.name_zh, return_dtype=pl.String),
+        _far=pl.Series(located.distance_m[outside]).round(0).cast(pl.Int64),  # type: ignore[attr-defined]
+    )
+    reason = pl.format(
+        "{}, {} lies outside the city, {} m from {}", pl.col("lon").round(6), pl.col("lat").round(6), "_far", "_near"
+    )
+    state.refuse(bad, "lon", "outside_city", reason)
+    share = outside.mean()
+    if outside.sum() >= DATUM_ROWS and share > DATUM_SHARE:
+        state.warning = f"probable wrong datum or wrong city: {outside.sum()} of {len(lon)} points lie outside the city"
+
+
+def _by_area(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame | None) -> None:
+    rows = state.remaining().filter(pl.col("area_id").is_not_null())
+    if rows.is_empty():
+        return
+    given = rows["area_id"].unique().to_list()
+    table = areas_by_alias(pack, given)
+    known = {alias: entry for alias, entry in table.items() if entry is not None}
+    state.localities |= {locality.id: locality for _, locality in known.values()}
+    lookup = pl.DataFrame(
+        {
+            "area_id": list(known),
+            "canonical": [area for area, _ in known.values()],
+            "locality_id": [locality.id for _, locality in known.values()],
+        },
+        schema={"area_id": pl.String, "canonical": pl.String, "locality_id": pl.Int64},
+    )
+    found = rows.select("_at", "area_id").join(lookup, on="area_id", how="inner", maintain_order="left")
+    state.located.append(
+        found.select(
+            "_at", "locality_id", h3_r9=pl.lit(None, pl.UInt64), place_basis=pl.lit("area"), canonical=pl.col("canonical")
+        )
+    )
+    state.done(found["_at"])
+    unknown = rows.join(lookup, on="area_id", how="anti")
+    if not unknown.is_empty():
+        reasons = {
+            alias: f"area {alias!r} is not an area of {pack.name_en}" + _near(alias, pack)
+            for alias, entry in table.items()
+            if entry is None
+        }
+        reason = pl.col("area_id").replace_strict(reasons, default="unknown area", return_dtype=pl.String)
+        state.refuse(unknown, "area_id", "unknown_area", reason)
+
+
+def areas_by_alias(pack: Pack, given: Iterable[str]) -> dict[str, tuple[str, Locality] | None]:
+    """Each id or code as (canonical area id, locality); None for codes the city does not have."""
+    names = list(dict.fromkeys(given))
+    unknown_point = np.full(len(names), np.nan)
+    located = pack.locator().locate(unknown_point, unknown_point, township_code=names)
+    table: dict[str, tuple[str, Locality] | None] = {}
+    for name, place in zip(names, located.place.tolist(), strict=True):
+        bare = name.strip()
+        if bare == WHOLE_CITY and not pack.has_area(bare):
+            bare = pack.city_area.id
+        if bare.isdigit() and len(bare) == 12 and not pack.has_area(bare):
+            bare = bare[:6] if bare[6:] == "000000" else bare[:9]
+        if not pack.has_area(bare):
+            table[name] = None
+        elif place < 0:  # the city as a whole: no district, no township
+            table[name] = (pack.area(bare).id, locality_of(pack, Place(None, None)))
+        else:
+            table[name] = (pack.area(bare).id, locality_of(pack, located.places[place]))
+    return table
+
+
+def _near(alias: str, pack: Pack) -> str:
+    near = did_you_mean(alias, pack.areas)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _finish(state: _State, contract: Contract) -> LocatedRows:
+    """Refuse what is still open, put the place columns beside the located rows in their old order."""
+    if state.open.any():
+        rows = state.remaining()
+        if "site" in contract.place:
+            unknown = rows.filter(pl.col("site_id").is_not_null())
+            register = contract.register_dataset or "sites"
+            text = pl.format(f"site {{}} is not in the register ({register}) of this city", "site_id")
+            if not unknown.is_empty():
+                state.refuse(unknown, "site_id", "unknown_site", text)
+                rows = state.remaining()
+        if not rows.is_empty():
+            needs = {"site": "site_id", "point": "lon and lat", "area": "area_id"}
+            ways = " or ".join(needs[way] for way in contract.place)
+            state.refuse(rows, "", "no_place", f"the row does not say where it belongs: {ways} is needed")
+    schema = {"_at": pl.UInt32, "locality_id": pl.Int64, "h3_r9": pl.UInt64, "place_basis": pl.String}
+    parts = [part.with_columns(pl.col("_at").cast(pl.UInt32)) for part in state.located]
+    place = pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema=schema)
+    if len(parts) > 1:
+        place = place.sort("_at")
+    if place.height == state.frame.height:
+        located = state.frame
+    else:
+        located = state.frame[place["_at"].to_numpy()]
+    located = located.with_columns(*(place[name] for name in PLACE_COLUMNS))
+    if "canonical" in place.columns:
+        located = located.with_columns(area_id=pl.coalesce(place["canonical"], located["area_id"]))
+    refused = pl.concat(state.refused) if state.refused else pl.DataFrame(schema=REFUSED_SCHEMA)
+    return LocatedRows(located, refused, state.localities, state.warning)
+
+
+def with_local_time(frame: pl.DataFrame, event: pl.Series, tz: ZoneInfo) -> pl.DataFrame:
+    """`frame` with `event_at_utc`, `utc_offset_s` and `local_day` (the city's calendar day).
+
+    `event` is naive UTC. The offset is the one in force at the event, so daylight saving and
+    historic changes of the zone count.
+    """
+    event = event.cast(pl.Datetime("us"))
+    if event.is_empty():
+        offset = pl.Series([], dtype=pl.Int32)
+    else:
+        starts, offsets = offset_steps(tz, event.min(), event.max())  # type: ignore[arg-type]
+        if len(offsets) == 1:
+            offset = pl.repeat(offsets[0], event.len(), dtype=pl.Int32, eager=True)
+        else:
+            at = np.searchsorted(np.array(starts, dtype="datetime64[us]"), event.to_numpy(), side="right") - 1
+            offset = pl.Series(np.array(offsets, dtype=np.int32)[at])
+    return frame.with_columns(
+        event_at_utc=event,
+        utc_offset_s=offset,
+        local_day=(event + pl.Series(offset.cast(pl.Int64) * 1_000_000).cast(pl.Duration("us"))).dt.date(),
+    )
+
+
+@cache
+def _offset_at(tz: ZoneInfo, moment_utc: datetime) -> int:
+    return int(to_local(moment_utc, tz).utcoffset().total_seconds())  # type: ignore[union-attr]
+
+
+def offset_steps(tz: ZoneInfo, first_utc: datetime, last_utc: datetime) -> tuple[list[datetime], list[int]]:
+    """Moments (naive UTC) from which an offset (seconds) holds, covering `first_utc` … `last_utc`.
+
+    Looks at every day and halves it where the offset differs; two changes within one day have
+    never been decreed.
+    """
+    step = timedelta(days=1)
+    here = EPOCH + (first_utc - EPOCH) // step * step
+    starts, offsets = [here], [_offset_at(tz, here)]
+    while here <= last_utc:
+        after = here + step
+        if _offset_at(tz, after) != offsets[-1]:
+            low, high = here, after
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                middle = middle.replace(microsecond=0)
+                low, high = (middle, high) if _offset_at(tz, middle) == offsets[-1] else (low, middle)
+            starts.append(high)
+            offsets.append(_offset_at(tz, after))
+        here = after
+    return starts, offsets

@@ -1,0 +1,411 @@
+"""A table as it was found → rows with the contract's columns, still in the supplier's words.
+
+Every row remembers the source row (and, for wide tables, the cell) it came from, so that what is
+refused later can show the values as they came, in a form the same mapping reads again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import polars as pl
+
+from data_pipeline.contracts import Contract, duration
+from data_pipeline.errors import DeliveryError, did_you_mean
+from data_pipeline.ingest.companions import joined
+from data_pipeline.ingest.moments import utc_of
+from data_pipeline.mappings import Extract, Mapping, WideToLong
+from data_pipeline.sources import FILE, ROW, Raw, as_json
+from data_pipeline.sources.records import column, flatten
+
+SOURCE = "_source_row"  # index of the row in the table as found
+CELL = "_source_cell"  # index of the wide column a row came from
+GEOMETRY = ("geometry_x", "geometry_y", "geometry_wkt")
+
+
+@dataclass
+class Shaped:
+    """Rows on their way to the contract.
+
+    `frame`: contract columns (any type), helpers, `row_number` and source positions.
+    `refused`: rows that could not be read. `excluded`: (mask over frame, column, rule, reason) of
+    rows a mapping leaves out. `rows_in` = rows of frame + rows of refused.
+    """
+
+    frame: pl.DataFrame
+    source: pl.DataFrame
+    refused: pl.DataFrame
+    notes: list[str] = field(default_factory=list)
+    excluded: list[tuple[pl.Series, str, str, str]] = field(default_factory=list)
+    wide: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    value_into: str = ""
+    extra: list[str] = field(default_factory=list)
+    crs: str = ""
+
+    @property
+    def rows_in(self) -> int:
+        """Rows that must be accounted for."""
+        return self.frame.height + self.refused.height
+
+    def originals(self, rows: pl.Series) -> list[str]:
+        """JSON of the values as they came, for rows of `frame` by position."""
+        picked = self.frame[rows]
+        source = self.source[picked[SOURCE]]
+        if not self.wide:
+            return [as_json(row) for row in source.drop(ROW, *[c for c in (FILE,) if c in source.columns]).iter_rows(named=True)]
+        # one cell of a wide row, under its own column name: the same mapping reads it again
+        ids = source.select([c for c in self.kept if c in source.columns]).to_dicts()
+        names = [self.wide[n] if n is not None else "" for n in picked[CELL].to_list()]
+        values = picked[self.value_into].to_list() if self.value_into in picked.columns else [None] * len(ids)
+        made = picked.select([c for c in self.extra if c in picked.columns]).to_dicts() or [{}] * len(ids)
+        return [as_json({**made[n], **ids[n], names[n]: values[n]}) for n in range(len(ids))]
+
+
+def reshape(
+    raw: Raw, contract: Contract, mapping: Mapping | None, tz: ZoneInfo, *, filename: str, path: Path, beside: Sequence[Path] = ()
+) -> Shaped:
+    """Apply a mapping (or none) to a table.
+
+    Raises
+    ------
+    DeliveryError
+        A column the contract requires cannot be filled (names what is missing, extra and near),
+        an expression does not fit the table, a joined file is absent or has a key twice.
+    """
+    frame = raw.frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(SOURCE))
+    shaped = Shaped(frame, raw.frame, raw.refused, list(raw.notes), crs=raw.crs)
+    if mapping is not None:
+        _map(shaped, contract, mapping, tz, filename, path, beside)
+    _match_names(shaped, contract, mapping, filename)
+    return shaped
+
+
+def _map(shaped: Shaped, contract: Contract, mapping: Mapping, tz: ZoneInfo, filename: str, path: Path, beside: Sequence[Path]) -> None:
+    if mapping.file_pattern:
+        shaped.frame = extract(shaped.frame, Extract(column=FILE, pattern=mapping.file_pattern), "file_pattern", filename)
+        empty = shaped.frame.filter(pl.col(next(iter(re.compile(mapping.file_pattern).groupindex), FILE)).is_null())
+        if empty.height:
+            raise DeliveryError(
+                f"{filename}: the file name {empty[FILE][0]!r} does not fit the mapping's file_pattern {mapping.file_pattern!r}",
+                hint="deliver the file under the supplier's own name, or correct the pattern",
+            )
+    shaped.frame, renamed = rename(shaped.frame, mapping.rename, filename, shaped.notes)
+    if mapping.drop:
+        shaped.frame = shaped.frame.drop([c for c in mapping.drop if c in shaped.frame.columns and c not in (ROW, SOURCE)])
+    shaped.frame = without_nulls(shaped.frame, mapping.null_values, mapping.null_values_in)
+    _generate_time(shaped, mapping, tz)
+    wide = _wide_columns(shaped.frame, mapping.wide_to_long, filename, _fixed(mapping)) if mapping.wide_to_long else []
+    _fill(shaped, mapping, wide, filename)
+    if mapping.wide_to_long:
+        _melt(shaped, mapping.wide_to_long, wide, renamed)
+    for one in mapping.extract:
+        shaped.frame = extract(shaped.frame, one, "extract", filename)
+    for join in mapping.joins:
+        _join(shaped, join, mapping, filename, path, beside)
+    for total in mapping.list_totals:
+        shaped.frame = _total(shaped.frame, total.column, total.into, total.expression, filename)
+    if mapping.split_rows:
+        _split(shaped, mapping)
+    for name, text in mapping.expressions.items():
+        shaped.frame = shaped.frame.with_columns(_evaluated(shaped.frame, text, f"expressions.{name}", filename).alias(name))
+    for n, rule in enumerate(mapping.filter_rules()):
+        keep = _evaluated(shaped.frame, rule.expression, f"filters.{n}", filename)
+        if keep.dtype != pl.Boolean:
+            raise DeliveryError(f"{filename}: filters.{n} gives {keep.dtype}, not true or false: {rule.expression!r}")
+        says = rule.says or f"only rows with {rule.expression} are taken"
+        shaped.excluded.append((~keep.fill_null(False), "", "filtered_by_mapping", f"left out by the mapping: {says}"))
+    shaped.frame = _mapped_values(shaped.frame, mapping)
+    for name, value in mapping.constants.items():
+        shaped.frame = shaped.frame.with_columns(pl.lit(value).alias(name))
+
+
+def normal(name: str) -> str:
+    """A column name without what suppliers vary: case, blanks, hyphens, full-width letters."""
+    plain = name.translate({code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)})
+    return re.sub(r"[\s\-_]+", "_", plain.strip()).lower()
+
+
+def rename(frame: pl.DataFrame, renames: dict[str, str], filename: str, notes: list[str]) -> tuple[pl.DataFrame, dict[str, str]]:
+    """`frame` under its new names, and new name → name in the file. Absent columns are noted."""
+    by_normal: dict[str, list[str]] = {}
+    for name in frame.columns:
+        by_normal.setdefault(normal(name), []).append(name)
+    found: dict[str, str] = {}
+    for given, wanted in renames.items():
+        near = [given] if given in frame.columns else by_normal.get(normal(given), [])
+        if len(near) == 1:
+            found[near[0]] = wanted
+        elif not near:
+            close = did_you_mean(given, frame.columns)
+            notes.append(f"column {given!r} of the mapping is not in the file" + (f" (renamed to {close[0]!r}?)" if close else ""))
+        else:
+            raise DeliveryError(f"{filename}: {given!r} of the mapping fits several columns: {', '.join(near)}")
+    doubled = sorted({w for w in found.values() if list(found.values()).count(w) > 1})
+    if doubled:
+        raise DeliveryError(f"{filename}: several columns are renamed to {', '.join(doubled)}", hint="correct `rename` in the mapping")
+    in_the_way = [w for w in found.values() if w in frame.columns and w not in found]
+    if in_the_way:
+        notes.append(f"columns of the file set aside, as the mapping fills them otherwise: {', '.join(in_the_way)}")
+    return frame.drop(in_the_way).rename(found), {wanted: given for given, wanted in found.items()}
+
+
+def without_nulls(frame: pl.DataFrame, everywhere: Sequence[str], by_column: dict[str, list[str]] | None = None) -> pl.DataFrame:
+    """Text that stands for "no value" as null, compared without blanks around it."""
+    changes = []
+    for name, dtype in frame.schema.items():
+        words = [*everywhere, *(by_column or {}).get(name, [])]
+        if words and dtype == pl.String:
+            changes.append(pl.when(pl.col(name).str.strip_chars().is_in(words)).then(None).otherwise(pl.col(name)).alias(name))
+        elif (by_column or {}).get(name):
+            text = pl.col(name).cast(pl.String)
+            changes.append(pl.when(text.is_in(words)).then(None).otherwise(pl.col(name)).alias(name))
+    return frame.with_columns(changes) if changes else frame
+
+
+def _fixed(mapping: Mapping) -> set[str]:
+    fixed = {mapping.generated_time.into} if mapping.generated_time else set()
+    if mapping.file_pattern:
+        fixed |= set(re.compile(mapping.file_pattern).groupindex)
+    return fixed | {ROW, SOURCE, FILE}
+
+
+def _wide_columns(frame: pl.DataFrame, wide: WideToLong, filename: str, fixed: set[str]) -> list[str]:
+    absent = [name for name in wide.keep if name not in frame.columns]
+    if absent:
+        raise DeliveryError(
+            f"{filename}: wide_to_long keeps {', '.join(map(repr, absent))}, but the file has {', '.join(frame.columns[:10])} …",
+            hint="`keep` holds names after `rename`",
+        )
+    names = [name for name in frame.columns if name not in fixed and name not in wide.keep]
+    names = [n for n in names if (not wide.columns or re.search(wide.columns, n)) and not (wide.exclude and re.search(wide.exclude, n))]
+    if not names:
+        raise DeliveryError(f"{filename}: wide_to_long finds no column to turn", hint="correct `columns` or `keep` in the mapping")
+    return names
+
+
+def _generate_time(shaped: Shaped, mapping: Mapping, tz: ZoneInfo) -> None:
+    made = mapping.generated_time
+    if made is None:
+        return
+    if made.into in shaped.frame.columns:
+        shaped.notes.append(f"{made.into} comes from the file, not from the mapping's generated_time")
+        return
+    zone = ZoneInfo(mapping.timezone) if mapping.timezone else tz
+    step_us = int(duration(made.step).total_seconds()) * 1_000_000
+    start = datetime.fromisoformat(made.start)
+    elapsed = made.clock == "elapsed" or start.tzinfo is not None
+    first = utc_of(made.start, zone) if elapsed else start
+    first_us = int(first.replace(tzinfo=UTC).timestamp()) * 1_000_000
+    # counted over rows read and rows refused alike: a broken line still took its time
+    moments = ((pl.col(ROW) - 1) * step_us + first_us).cast(pl.Datetime("us"))
+    moments = moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone.key) if elapsed else moments
+    shaped.frame = shaped.frame.with_columns(moments.alias(made.into))
+    shaped.extra.append(made.into)
+
+
+def _fill(shaped: Shaped, mapping: Mapping, wide: list[str], filename: str) -> None:
+    fill = mapping.forward_fill
+    if fill is None:
+        return
+    columns = fill.columns or wide
+    absent = [c for c in [*columns, *fill.by] if c not in shaped.frame.columns]
+    if absent or not columns:
+        raise DeliveryError(f"{filename}: forward_fill has no column {', '.join(absent) or '(none given)'}", hint="names after `rename`")
+    blank_free = [
+        pl.when(pl.col(c).str.strip_chars() == "").then(None).otherwise(pl.col(c)).alias(c)
+        for c in columns if shaped.frame.schema[c] == pl.String
+    ]  # fmt: skip
+    shaped.frame = shaped.frame.with_columns(blank_free)
+    filled = pl.col(columns).forward_fill(limit=fill.limit or None)
+    shaped.frame = shaped.frame.with_columns(filled.over(fill.by) if fill.by else filled)
+
+
+def melted(frame: pl.DataFrame, wide: WideToLong, columns: list[str]) -> pl.DataFrame:
+    """One row a cell: the column's name and value, its position in `_source_cell`, source order kept."""
+    index = [name for name in frame.columns if name not in columns]
+    if len({frame.schema[c] for c in columns}) > 1:
+        frame = frame.with_columns(pl.col(columns).cast(pl.String))
+    long = frame.unpivot(columns, index=index, variable_name=wide.name_into, value_name=wide.value_into)
+    cell = pl.Series(CELL, range(len(columns)), dtype=pl.Int64)
+    long = long.with_columns(pl.lit(cell).repeat_by(frame.height).explode().alias(CELL) if False else _cells(len(columns), frame.height))
+    if wide.empty == "skip":
+        value = pl.col(wide.value_into)
+        empty = value.is_null() | (value.str.strip_chars() == "") if long.schema[wide.value_into] == pl.String else value.is_null()
+        long = long.filter(~empty)
+    return long
+
+
+def _cells(columns: int, rows: int) -> pl.Expr:
+    return (pl.int_range(pl.len(), dtype=pl.Int64) // max(rows, 1)).alias(CELL)
+
+
+def _melt(shaped: Shaped, wide: WideToLong, columns: list[str], renamed: dict[str, str]) -> None:
+    shaped.wide = [renamed.get(name, name) for name in columns]
+    kept = [c for c in shaped.frame.columns if c not in columns and c not in (ROW, SOURCE, FILE)]
+    shaped.kept = [renamed.get(name, name) for name in kept]
+    shaped.value_into = wide.value_into
+    long = melted(shaped.frame, wide, columns).sort(SOURCE, CELL)
+    k = len(columns)
+    shaped.frame = long.with_columns(((pl.col(ROW) - 1) * k + pl.col(CELL) + 1).alias(ROW))
+    shaped.refused = shaped.refused.with_columns(((pl.col(ROW) - 1) * k + 1).alias(ROW))
+    shaped.notes.append(f"wide table: each row holds up to {k} records")
+
+
+def extract(frame: pl.DataFrame, one: Extract, what: str, filename: str) -> pl.DataFrame:
+    """`frame` with the named groups of a regular expression over one column's text."""
+    if one.column not in frame.columns:
+        raise DeliveryError(f"{filename}: {what} reads {one.column!r}, which is not in the table", hint="use the name after `rename`")
+    groups = list(re.compile(one.pattern).groupindex)
+    found = frame.select(pl.col(one.column).cast(pl.String).str.extract_groups(one.pattern).alias("g")).unnest("g")
+    return frame.with_columns(found.select(groups))
+
+
+def _join(shaped: Shaped, join: Any, mapping: Mapping, filename: str, path: Path, beside: Sequence[Path]) -> None:
+    places = [*beside, *([mapping.folder] if mapping.folder else [])]
+    other = joined(join, filename, path, places, shaped.notes)
+    if join.wide_to_long:
+        columns = _wide_columns(other, join.wide_to_long, join.file, {ROW})
+        other = melted(other, join.wide_to_long, columns).drop(CELL)
+    absent = [n for n in [*join.on, *join.columns] if n not in other.columns]
+    absent_here = [n for n in join.on if n not in shaped.frame.columns]
+    if absent or absent_here:
+        raise DeliveryError(
+            f"{filename}: the join with {join.file} finds no {', '.join(absent or absent_here)} in "
+            f"{join.file if absent else filename}; there is {', '.join((other if absent else shaped.frame).columns[:20])}",
+            hint="`on` and `columns` are names after `rename`",
+        )
+    keys = [f"_key_{n}" for n in range(len(join.on))]
+    as_text = [pl.col(name).cast(pl.String).str.strip_chars().alias(key) for name, key in zip(join.on, keys, strict=True)]
+    other = other.select([*as_text, *join.columns]).filter(pl.all_horizontal(pl.col(keys).is_not_null()))
+    twice = other.filter(pl.struct(keys).is_duplicated())
+    if twice.height:
+        raise DeliveryError(
+            f"{filename}: {join.file} holds the key {dict(zip(join.on, twice.row(0)[: len(keys)], strict=False))} more than once",
+            hint="rows would multiply; correct the second file or join on more columns",
+        )
+    other = other.with_columns(pl.lit(True).alias("_partner"))
+    frame = shaped.frame.drop([c for c in join.columns if c in shaped.frame.columns]).with_columns(as_text)
+    frame = frame.join(other, on=keys, how="left", maintain_order="left")
+    if join.required:
+        alone = frame["_partner"].is_null()
+        shaped.excluded.append((alone, join.on[0], "no_partner", f"no row with this {', '.join(join.on)} in {join.file}"))
+    shaped.frame = frame.drop([*keys, "_partner"])
+
+
+def _total(frame: pl.DataFrame, name: str, into: str, expression: str, filename: str) -> pl.DataFrame:
+    """A number from the elements of a list kept as JSON text."""
+    if name not in frame.columns:
+        return frame.with_columns(pl.lit(None).alias(into))  # absent in every record of this file
+    elements, owner = [], []
+    for n, text in enumerate(frame[name].cast(pl.String).to_list()):
+        for item in orjson.loads(text) if text else []:
+            elements.append(flatten(item) if isinstance(item, dict) else {"value": item})
+            owner.append(n)
+    keys = list(dict.fromkeys(key for row in elements for key in row))
+    if not elements:
+        return frame.with_columns(pl.lit(None).alias(into))
+    table = pl.DataFrame({key: column([row.get(key) for row in elements]) for key in keys})
+    table = table.with_columns(pl.Series("_owner", owner, dtype=pl.Int64))
+    # a key that no element of this file has is null, not an error: suppliers leave absent keys out
+    wanted = [w for w in pl.sql_expr(expression).meta.root_names() if w not in table.columns]
+    table = table.with_columns(pl.lit(None, dtype=pl.Float64).alias(w) for w in wanted)
+    try:
+        totals = table.group_by("_owner").agg(pl.sql_expr(expression).alias(into))
+    except pl.exceptions.PolarsError as error:
+        raise DeliveryError(f"{filename}: list_totals.{into}: {expression!r} fails: {str(error).splitlines()[0]}") from None
+    frame = frame.drop([into] if into in frame.columns else [])
+    here = frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_owner"))
+    return here.join(totals, on="_owner", how="left", maintain_order="left").drop("_owner")
+
+
+def _split(shaped: Shaped, mapping: Mapping) -> None:
+    rule = mapping.split_rows
+    if rule is None or not shaped.frame.height:
+        return
+    pieces = pl.col(rule.column).cast(pl.String).str.extract_all(rule.pattern)
+    frame = shaped.frame.with_columns(pieces.alias("_pieces"))
+    k = max(int(frame["_pieces"].list.len().max() or 1), 1)
+    frame = frame.with_columns(pl.int_ranges(pl.max_horizontal(pl.col("_pieces").list.len(), 1)).alias("_piece_no"))
+    frame = frame.with_columns(pl.when(pl.col("_pieces").list.len() == 0).then(pl.lit([None], dtype=pl.List(pl.String))).otherwise("_pieces").alias("_pieces"))
+    frame = frame.explode("_pieces", "_piece_no").with_columns(((pl.col(ROW) - 1) * k + pl.col("_piece_no") + 1).alias(ROW))
+    grouped = re.compile(rule.pattern).groups > 0
+    piece = pl.col("_pieces").str.extract(rule.pattern, 1) if grouped else pl.col("_pieces")
+    shaped.frame = frame.with_columns(piece.alias(rule.into)).drop("_pieces", "_piece_no")
+    shaped.refused = shaped.refused.with_columns(((pl.col(ROW) - 1) * k + 1).alias(ROW))
+    shaped.notes.append(f"{rule.column}: each row makes up to {k} records")
+
+
+def _evaluated(frame: pl.DataFrame, text: str, what: str, filename: str) -> pl.Series:
+    try:
+        result = frame.select(pl.sql_expr(text).alias("_")).to_series()
+    except pl.exceptions.ColumnNotFoundError as error:
+        name = str(error).splitlines()[0]
+        near = did_you_mean(name.strip('"'), frame.columns)
+        raise DeliveryError(
+            f"{filename}: {what} reads a column that is not there: {name}; there is {', '.join(frame.columns[:30])}",
+            hint=f"did you mean {near[0]!r}?" if near else "use names after `rename`",
+        ) from None
+    except pl.exceptions.PolarsError as error:
+        raise DeliveryError(
+            f"{filename}: {what} = {text!r} fails on this table: {str(error).splitlines()[0]}",
+            hint="columns of text files are text: use TRY_CAST(x AS DOUBLE)",
+        ) from None
+    return result.new_from_index(0, frame.height) if len(result) == 1 and frame.height != 1 else result
+
+
+def _mapped_values(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    for name, table in mapping.values.items():
+        if name not in frame.columns:
+            continue
+        text = pl.col(name).cast(pl.String).str.strip_chars()
+        words = {key: _as_text(value) for key, value in table.items() if key not in ("*", "")}
+        other: pl.Expr = pl.lit(_as_text(table["*"])) if "*" in table else text
+        mapped = pl.when(text.is_in(list(words))).then(text.replace(words)).otherwise(other) if words else other
+        empty = pl.lit(_as_text(table[""])) if "" in table else pl.lit(None, dtype=pl.String)
+        frame = frame.with_columns(pl.when(text.is_null() | (text == "")).then(empty).otherwise(mapped).alias(name))
+    return frame
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _match_names(shaped: Shaped, contract: Contract, mapping: Mapping | None, filename: str) -> None:
+    """Columns under the contract's names (case, blanks and order do not matter); what is missing, extra, near."""
+    frame = shaped.frame
+    system = {ROW, SOURCE, CELL, FILE}
+    free = [name for name in frame.columns if name not in contract.columns and name not in system and not name.startswith("_")]
+    found: dict[str, str] = {}
+    for name in free:
+        wanted = normal(name)
+        if wanted in contract.columns and wanted not in frame.columns:
+            if wanted in found.values():
+                raise DeliveryError(f"{filename}: several columns are called {wanted!r} but for case and blanks", hint="rename all but one")
+            found[name] = wanted
+    frame = frame.rename(found)
+    extra = [name for name in free if name not in found and name not in GEOMETRY]
+    required = [n for n, c in contract.columns.items() if c.required or n in contract.key]
+    missing = [name for name in required if name not in frame.columns]
+    if missing:
+        renamed = {name: near[0] for name in missing if (near := did_you_mean(name, extra))}
+        text = f"{filename}: missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+        text += f"; not known: {', '.join(extra[:20])}" if extra else ""
+        hint = "; ".join(f"did {new!r} use to be {old!r}?" for old, new in renamed.items())
+        where = f"mapping {mapping.name}" if mapping is not None and mapping.name else "a mapping file"
+        raise DeliveryError(text, hint=(hint + " " if hint else "") + f"rename the columns, or say in {where} how they are called")
+    if extra and mapping is None:
+        shaped.notes.append(f"columns not in the contract, kept out: {', '.join(extra)}")
+    shaped.frame = frame
+
+
+def widened(shaped: Shaped, **changes: object) -> Shaped:
+    """A copy of `shaped` with some parts replaced."""
+    return replace(shaped, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""The city's clock for arrays of moments: local hour, local day, kind of day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from data_pipeline.declare import Declared, read_toml, validate
+
+EPOCH = datetime(1970, 1, 1)
+EPOCH_DAY = date(1970, 1, 1)
+WORKDAY, WEEKEND, HOLIDAY, SPRING_FESTIVAL = 0, 1, 2, 3
+KINDS = ("workday", "weekend", "holiday", "spring_festival")
+
+
+class Holiday(Declared):
+    """One public holiday: its names, its kind and the first and last day of each year's break."""
+
+    name_zh: str
+    name_en: str
+    kind: str
+    days: tuple[tuple[date, date], ...]
+
+
+class Worked(Declared):
+    """Weekend days that are worked in exchange (调休)."""
+
+    days: tuple[date, ...]
+
+
+class Holidays(Declared):
+    """A country's public holidays, with where they were announced."""
+
+    country: str
+    source: str
+    holiday: tuple[Holiday, ...]
+    worked_weekends: Worked
+
+
+@cache
+def holidays() -> Holidays:
+    """The calendar in `holidays.toml` (mainland China, 2024 to 2026)."""
+    return validate(Holidays, read_toml(Path(__file__).parent / "holidays.toml"), "holidays.toml")
+
+
+@cache
+def _special_days() -> dict[int, int]:
+    found = {day.toordinal(): WORKDAY for day in holidays().worked_weekends.days}
+    for holiday in holidays().holiday:
+        kind = SPRING_FESTIVAL if holiday.kind == "spring_festival" else HOLIDAY
+        for first, last in holiday.days:
+            found |= {first.toordinal() + i: kind for i in range((last - first).days + 1)}
+    return found
+
+
+def day_kinds(ordinals: np.ndarray, in_china: bool) -> np.ndarray:
+    """Kind of each day (index into `KINDS`), given proleptic ordinals.
+
+    Years without an announced calendar, and cities outside mainland China, know weekends only.
+    """
+    days, back = np.unique(ordinals, return_inverse=True)
+    kinds = np.where((days + 6) % 7 >= 5, WEEKEND, WORKDAY)
+    if in_china:
+        special = _special_days()
+        kinds = np.array([special.get(int(day), int(kind)) for day, kind in zip(days, kinds, strict=True)])
+    return kinds[back].reshape(ordinals.shape)
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds of a naive UTC moment since 1970."""
+    return int((moment - EPOCH).total_seconds())
+
+
+def moment(second: int | float) -> datetime:
+    """Naive UTC moment of seconds since 1970."""
+    return EPOCH + timedelta(seconds=float(second))
+
+
+def datetimes(second: np.ndarray) -> np.ndarray:
+    """Seconds since 1970 as datetime64[us], the type Polars takes as naive UTC."""
+    return (np.asarray(second).astype(np.int64) * 1_000_000).astype("datetime64[us]")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Arrays about moments, all of one shape.
+
+    `t_s`: UTC seconds since 1970; `offset_s`: of the local clock; `hour`: local time of day in
+    hours (0 to 24); `day`: local day as a proleptic ordinal; `kind`: index into `KINDS`;
+    `weekday`: 0 = Monday; `year_part`: 0 at New Year to 1; `years`: years since 2024-01-01.
+    """
+
+    t_s: np.ndarray
+    offset_s: np.ndarray
+    hour: np.ndarray
+    day: np.ndarray
+    kind: np.ndarray
+    weekday: np.ndarray
+    year_part: np.ndarray
+    years: np.ndarray
+
+    @classmethod
+    def at(cls, t_s: np.ndarray, tz: ZoneInfo) -> Clock:
+        """The clock of a city for UTC seconds of any shape."""
+        t_s = np.asarray(t_s, dtype=np.int64)
+        offset = _offsets(t_s, tz)
+        local = t_s + offset
+        ordinal = local // 86400 + EPOCH_DAY.toordinal()
+        day_number = ordinal - date(2024, 1, 1).toordinal()
+        return cls(
+            t_s=t_s,
+            offset_s=offset,
+            hour=(local % 86400) / 3600.0,
+            day=ordinal,
+            kind=day_kinds(ordinal, tz.key in ("Asia/Shanghai", "Asia/Urumqi", "Asia/Chongqing")),
+            weekday=(ordinal + 6) % 7,
+            year_part=(day_number % 365.2425) / 365.2425,
+            years=day_number / 365.2425,
+        )
+
+    @property
+    def off_day(self) -> np.ndarray:
+        """True on weekends and holidays."""
+        return self.kind != WORKDAY
+
+
+def _offsets(t_s: np.ndarray, tz: ZoneInfo) -> np.ndarray:
+    """Offset of the local clock in seconds, exact through daylight-saving changes."""
+    if t_s.size == 0:
+        return np.zeros(t_s.shape, dtype=np.int64)
+    steps, back = np.unique(t_s // 900, return_inverse=True)  # clocks change on quarter hours only
+    utc = pl.Series(datetimes(steps * 900)).dt.replace_time_zone("UTC").dt.convert_time_zone(tz.key)
+    local = utc.dt.replace_time_zone(None).dt.epoch("s").to_numpy()
+    return (local - steps * 900)[back].reshape(t_s.shape).astype(np.int64)
+
+
+def bumps(hour: np.ndarray, *peaks: tuple[float, float, float]) -> np.ndarray:
+    """Sum of daily peaks (centre hour, width in hours, height), periodic over 24 hours."""
+    total = np.zeros(np.shape(hour))
+    for centre, width, height in peaks:
+        away = np.abs((np.asarray(hour) - centre + 12.0) % 24.0 - 12.0)
+        total += height * np.exp(-0.5 * (away / width) ** 2)
+    return total

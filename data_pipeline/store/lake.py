@@ -1,0 +1,367 @@
+"""The lake: DuckLake tables over Parquet files and a SQLite catalogue. One writer, many readers.
+
+Only the modules of this folder import duckdb; everything else reads and writes through `Lake`.
+Frames are Polars; times are naive UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import polars as pl
+from duckdb_extensions import import_extension
+
+from data_pipeline.contracts import contracts
+from data_pipeline.errors import StoreError
+from data_pipeline.home import Home
+from data_pipeline.queries.types import Snapshot
+from data_pipeline.store.lock import WriterLock
+from data_pipeline.store.schema import TABLES, create_statement, records_columns
+
+WRITER_MEMORY = "1.5GB"
+READER_MEMORY = "300MB"
+INLINE_ROWS = 200  # batches up to this many rows stay in the catalogue until maintenance flushes them
+# order of the rows inside every file, so that file and row-group statistics skip other cities and
+# days; partitions by city did the same but made writing twice as slow (docs/decisions/0002-lake-layout.md)
+RECORDS_ORDER = "city, local_day"
+SORTED = {"readings": "city, metric, grain, period_start_utc"}
+_BUSY_MS = 10_000
+_DISK_SIGNS = (
+    "No space left", "disk is full", "disk I/O error", "readonly database", "read-only", "Permission denied",
+    "Could not write", "Cannot open file", "unable to open database", "File too large", "No such file or directory",
+    "Failed to create directory", "Read-only file system", "Input/output error", "could not write",
+)  # fmt: skip
+
+
+def all_tables() -> dict[str, dict[str, str]]:
+    """Every table of the lake: name → column → DuckDB type (schema.TABLES and one a contract)."""
+    return TABLES | {contract.table: records_columns(contract) for contract in contracts().values()}
+
+
+class Lake:
+    """One connection to the store. Make it with `Lake.writer` or `Lake.reader`; close it when done.
+
+    Calls from several threads are taken one after the other (one connection, one lock).
+    """
+
+    def __init__(self, home: Home, connection: duckdb.DuckDBPyConnection, lock: WriterLock | None) -> None:
+        self.home = home
+        self._con = connection
+        self._lock = lock
+        self._guard = threading.RLock()
+        self._in_transaction = False
+
+    # ------------------------------------------------------------------ opening
+
+    @classmethod
+    def writer(cls, home: Home, command: str | None = None, *, answers_inbox: bool = False) -> Lake:
+        """The one writer: takes the exclusive lock, then attaches and creates what is missing.
+
+        `command` is what others are told who holds the lock; `answers_inbox` marks the pipeline.
+
+        Raises
+        ------
+        StoreBusy
+            Another process writes; the message says which.
+        StoreError
+            The folder cannot be written or the catalogue is not usable.
+        """
+        lock = WriterLock(home).acquire(command, answers_inbox=answers_inbox)
+        try:
+            home.lake.mkdir(parents=True, exist_ok=True)
+            lake = cls(home, _attach(home, read_only=False), lock)
+            lake._create()
+        except OSError as error:
+            lock.release()
+            raise StoreError(f"the store {home.root} cannot be written: {error.strerror}") from None
+        except BaseException:
+            lock.release()
+            raise
+        return lake
+
+    @classmethod
+    def reader(cls, home: Home) -> Lake:
+        """A read-only connection; it never creates anything.
+
+        Raises
+        ------
+        StoreError
+            There is no store in this home, or it cannot be opened.
+        """
+        if not home.catalog.exists():
+            raise StoreError(
+                f"there is no store in {home.root}",
+                hint="make one with `python -m data_pipeline build` or bring a file in with `import`",
+            )
+        return cls(home, _attach(home, read_only=True), None)
+
+    def close(self) -> None:
+        """Close the connection and give the writer's lock back. Harmless twice."""
+        with self._guard:
+            self._con.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def reopen(self) -> None:
+        """Attach anew after a failed commit left the connection unusable; the lock stays held."""
+        with self._guard:
+            self._con.close()
+            self._con = _attach(self.home, read_only=self._lock is None)
+            self._in_transaction = False
+
+    # ------------------------------------------------------------------ reading
+
+    def frame(self, sql: str, params: Sequence[Any] = ()) -> pl.DataFrame:
+        """The answer of a query as a Polars frame; values are parameters (`?`), never text in `sql`."""
+        with self._guard, _storage_errors(self.home):
+            table = self._con.execute(sql, list(params)).to_arrow_table()
+            found = pl.from_arrow(table)
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+    def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """First column of the first row, as Python value; None where there is no row."""
+        with self._guard, _storage_errors(self.home):
+            row = self._con.execute(sql, list(params)).fetchone()
+        return None if row is None else row[0]
+
+    def snapshot(self) -> Snapshot | None:
+        """Newest committed snapshot of this home; None in an empty store."""
+        return newest_snapshot(self.home)
+
+    @contextmanager
+    def pinned(self) -> Iterator[Snapshot | None]:
+        """Several reads of one snapshot: everything read inside belongs to the same commit."""
+        with self._guard:
+            self._con.execute("BEGIN TRANSACTION")
+            try:
+                found = self._con.execute("SELECT id FROM lake.current_snapshot()").fetchone()
+                yield snapshot_of(self.home, int(found[0])) if found else None
+            finally:
+                self._con.execute("ROLLBACK")
+
+    def at(self, table: str, snapshot: int) -> str:
+        """SQL source of `table` as it stood at a snapshot: `FROM {lake.at('readings', 7)}`.
+
+        Raises
+        ------
+        StoreError
+            The table is not one of the lake's.
+        """
+        if table not in all_tables():
+            raise StoreError(f"the lake has no table {table!r}")
+        return f'"{table}" AT (VERSION => {int(snapshot)})'
+
+    def changes(self, table: str, since: int, until: int | None = None) -> pl.DataFrame:
+        """Rows inserted into or deleted from `table` in snapshots after `since` up to `until` (newest).
+
+        Columns `snapshot_id`, `rowid`, `change_type`, then the table's own.
+        """
+        if table not in all_tables():
+            raise StoreError(f"the lake has no table {table!r}")
+        newest = self.snapshot()
+        last = until if until is not None else (newest.id if newest else since)
+        if last <= since:
+            return self.frame(f'SELECT 0::BIGINT AS snapshot_id, 0::BIGINT AS rowid, \'\' AS change_type, * FROM "{table}" LIMIT 0')
+        return self.frame("SELECT * FROM ducklake_table_changes('lake', 'main', ?, ?, ?)", [table, since + 1, last])
+
+    # ------------------------------------------------------------------ writing
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement whose answer is not wanted."""
+        with self._guard, _storage_errors(self.home):
+            self._con.execute(sql, list(params))
+
+    def append(self, table: str, frame: pl.DataFrame, constants: Mapping[str, Any] | None = None) -> int:
+        """Append rows; columns absent from `frame` are null, unknown ones are refused. Returns the rows.
+
+        `constants` gives columns that have one value in all rows; they cost nothing per row.
+
+        Raises
+        ------
+        StoreError
+            Unknown table or column, or the disk cannot take the rows.
+        """
+        columns = all_tables().get(table)
+        if columns is None:
+            raise StoreError(f"the lake has no table {table!r}")
+        constants = constants or {}
+        unknown = [name for name in (*frame.columns, *constants) if name not in columns]
+        if unknown:
+            raise StoreError(f"table {table} has no column {', '.join(unknown)}", hint="allowed: " + ", ".join(columns))
+        if frame.is_empty():
+            return 0
+        names = ", ".join(f'"{name}"' for name in (*frame.columns, *constants))
+        casts = [f'"{name}"::{columns[name]}' for name in frame.columns]
+        casts += [f"?::{columns[name]}" for name in constants]
+        with self.shown("incoming_rows", frame):
+            sql = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(casts)} FROM incoming_rows'
+            self.execute(sql, list(constants.values()))
+        return frame.height
+
+    @contextmanager
+    def shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """`frame` as the view `name` (an identifier of ours) for the SQL run inside."""
+        with self._guard:
+            # the newest layout hands strings over without copying them
+            self._con.register(name, frame.to_arrow(compat_level=pl.CompatLevel.newest()))
+            try:
+                yield
+            finally:
+                self._con.unregister(name)
+
+    @contextmanager
+    def transaction(self, message: str) -> Iterator[None]:
+        """One commit of the lake: everything inside appears at once, or not at all.
+
+        `message` is kept with the snapshot. A disk that is full or a folder that cannot be
+        written raises `StoreError`; everything is rolled back and the last snapshot stays readable.
+        """
+        with self._guard:
+            if self._in_transaction:
+                raise StoreError("a transaction is already open on this connection")
+            with _storage_errors(self.home):
+                self._con.execute("BEGIN TRANSACTION")
+            self._in_transaction = True
+            try:
+                with _storage_errors(self.home):
+                    self._con.execute("CALL lake.set_commit_message(?, ?)", ["pipeline", message[:500]])
+                    yield
+                    self._con.execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+            finally:
+                self._in_transaction = False
+
+    def _rollback(self) -> None:
+        try:
+            self._con.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            pass  # a failed COMMIT has already rolled back
+        except duckdb.Error:
+            self.reopen()  # the connection itself is broken; what was not committed is gone with it
+
+    def _create(self) -> None:
+        """Create missing tables and columns; refuse a column whose type has changed."""
+        found: dict[str, dict[str, str]] = {}
+        rows = self._con.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake'"
+        ).fetchall()
+        for table, column, kind in rows:
+            found.setdefault(table, {})[column] = kind
+        statements = []
+        for table, columns in all_tables().items():
+            if table not in found:
+                statements.append(create_statement(table, columns))
+                order = SORTED.get(table, RECORDS_ORDER if table.startswith("rec_") else "")
+                if order:
+                    statements.append(f'ALTER TABLE "{table}" SET SORTED BY ({order})')
+                continue
+            for column, kind in columns.items():
+                have = found[table].get(column)
+                if have is None:
+                    statements.append(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
+                elif have != kind:
+                    raise StoreError(
+                        f"column {table}.{column} is {have} in this store but {kind} in this version",
+                        hint="build a new store, or use the version that made this one",
+                    )
+        if statements:
+            with self.transaction("create tables"):
+                for statement in statements:
+                    self._con.execute(statement)
+
+
+def newest_snapshot(home: Home) -> Snapshot | None:
+    """The newest snapshot, asked of the catalogue alone (< 1 ms); None where there is no store yet."""
+    return _snapshot(home, "ORDER BY snapshot_id DESC LIMIT 1", ())
+
+
+def snapshot_of(home: Home, snapshot_id: int) -> Snapshot | None:
+    """One snapshot by id; None where it never was or has expired."""
+    return _snapshot(home, "WHERE snapshot_id = ?", (snapshot_id,))
+
+
+def _snapshot(home: Home, clause: str, params: tuple) -> Snapshot | None:
+    if not home.catalog.exists():
+        return None
+    try:
+        con = sqlite3.connect(f"file:{home.catalog}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
+        try:
+            row = con.execute(f"SELECT snapshot_id, snapshot_time FROM ducklake_snapshot {clause}", params).fetchone()
+        finally:
+            con.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None  # the writer is just making the catalogue
+        raise StoreError(f"the catalogue {home.catalog} cannot be read: {error}") from None
+    if row is None:
+        return None
+    return Snapshot(int(row[0]), datetime.fromisoformat(row[1]).replace(tzinfo=None))
+
+
+def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection with the lake attached as `lake` and in use. Nothing is downloaded."""
+    # the extensions come as Python packages; DuckDB is told never to fetch one by itself
+    import_extension("ducklake")
+    import_extension("sqlite_scanner")
+    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    try:
+        with _storage_errors(home):
+            con.execute("LOAD ducklake; LOAD sqlite_scanner")
+            con.execute(f"SET threads = 2; SET memory_limit = '{READER_MEMORY if read_only else WRITER_MEMORY}'")
+            con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+            options = [
+                f"DATA_PATH '{_quoted(str(home.lake))}'",
+                "META_JOURNAL_MODE 'WAL'",
+                f"META_BUSY_TIMEOUT {_BUSY_MS}",
+                f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}",
+            ]
+            if read_only:
+                options.append("READ_ONLY")
+            con.execute(f"ATTACH 'ducklake:sqlite:{_quoted(str(home.catalog))}' AS lake ({', '.join(options)})")
+            con.execute("USE lake")
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+@contextmanager
+def _storage_errors(home: Home) -> Iterator[None]:
+    """Turn the database's complaints about disk and folder into `StoreError`; leave others as they are."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        if isinstance(error, duckdb.IOException) or any(sign in text for sign in _DISK_SIGNS):
+            first = text.splitlines()[0]
+            raise StoreError(
+                f"the store {home.root} could not be read or written: {first}",
+                hint="check free space and rights of the folder; the last snapshot stays readable",
+            ) from error
+        raise
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | PermissionError) or error.errno in (27, 28, 30, 122):
+            raise StoreError(
+                f"the store {home.root} could not be written: {error.strerror} ({error.filename or home.root})",
+                hint="check free space and rights of the folder; the last snapshot stays readable",
+            ) from error
+        raise

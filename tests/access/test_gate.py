@@ -1,0 +1,429 @@
+"""The gate: sign-in page, sessions, roles, WebSockets, and requests that are not from here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import stat
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI, WebSocket
+from fastapi.responses import JSONResponse
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from data_pipeline.access import User, add_account, check_bind, current_user, remove_account, require, set_password
+from data_pipeline.access.gate import is_loopback
+from data_pipeline.access.signin import local_target
+from data_pipeline.access.state import Forbidden
+from data_pipeline.errors import UsageError
+from data_pipeline.home import Home
+from pages.login import install_access, role_label
+
+GOOD, ADMIN = "Ezhou-2026-lake", "Huangzhou-77-bridge"
+HTML = {"accept": "text/html"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_795_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def access_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("accounts"))
+    add_account(home, "wang", "report", GOOD, department="市发展和改革委员会")
+    add_account(home, "li", "admin", ADMIN)
+    return home.access
+
+
+@pytest.fixture
+def protected(home: Home, access_file: Path) -> Home:
+    shutil.copy2(access_file, home.access)
+    return home
+
+
+def make_app(home: Home) -> tuple[FastAPI, Clock]:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/")
+    @app.get("/district/{code}")
+    def page(code: str = "") -> JSONResponse:
+        user = current_user()
+        return JSONResponse([user.name, user.role, user.department, user.authenticated])
+
+    @app.get("/assets/x.css")
+    def asset() -> str:
+        return "x"
+
+    @app.post("/api/v1/deliveries")
+    def upload(user: Annotated[User, Depends(require("report"))]) -> str:
+        return user.label
+
+    @app.get("/api/v1/cities")
+    def cities() -> list[str]:
+        return []
+
+    @app.exception_handler(Forbidden)
+    async def forbidden(_request: object, error: Forbidden) -> JSONResponse:
+        return JSONResponse({"error": error.message}, error.status)
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        await socket.accept()
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                await socket.receive_text()
+                await socket.send_text(current_user().role)
+
+    access = install_access(app, home)
+    clock = Clock()
+    access.clock = clock
+    access.sessions._clock = clock
+    access.lockout._clock = clock
+    return app, clock
+
+
+def client(app: FastAPI, *, host: str = "127.0.0.1:8050", address: str = "127.0.0.1") -> TestClient:
+    return TestClient(app, base_url=f"http://{host}", client=(address, 50000), follow_redirects=False)
+
+
+def form_token(visitor: TestClient, path: str = "/login") -> str:
+    return re.search(r'name="csrf" value="([^"]+)"', visitor.get(path).text)[1]
+
+
+def sign_in(visitor: TestClient, name: str = "wang", password: str = GOOD, target: str = "/"):
+    fields = {"csrf": form_token(visitor), "name": name, "password": password, "next": target}
+    return visitor.post("/login", data=fields)
+
+
+def live_socket(visitor: TestClient):
+    """A WebSocket with the visitor's cookies (the test client sends none by itself: another scheme)."""
+    host = visitor.base_url.netloc.decode()
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    return visitor.websocket_connect("/live", headers={"host": host, "origin": f"http://{host}", "cookie": cookies})
+
+
+def log_lines(home: Home) -> list[dict]:
+    return [json.loads(line) for line in (home.logs / "sign-ins.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+# -- the address to listen on --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
+def test_loopback_may_be_listened_on_without_accounts(home: Home, host: str) -> None:
+    assert check_bind(host, home) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.example.org", "localhost.evil"])
+def test_any_other_address_needs_an_access_file_and_the_refusal_names_the_command(home: Home, host: str) -> None:
+    with pytest.raises(UsageError, match="access add NAME --role") as caught:
+        check_bind(host, home)
+    assert str(home.access) in str(caught.value) and caught.value.exit_code == 2
+
+
+def test_with_accounts_any_address_may_be_listened_on_and_without_any_left_not(protected: Home) -> None:
+    assert check_bind("0.0.0.0", protected) is None
+    remove_account(protected, "wang")
+    remove_account(protected, "li")
+    with pytest.raises(UsageError, match="has no account"):
+        check_bind("0.0.0.0", protected)
+
+
+# -- without accounts, on this machine -----------------------------------------------------------------------
+
+
+def test_on_this_machine_without_accounts_everybody_views_and_is_not_authenticated(home: Home) -> None:
+    app, _ = make_app(home)
+    assert client(app).get("/").json() == ["", "view", "", False]
+
+
+def test_a_chosen_role_holds_and_is_marked_as_unproved(home: Home) -> None:
+    app, _ = make_app(home)
+    visitor = client(app)
+    page = visitor.get("/login").text
+    assert "未认证" in page and 'name="role"' in page and 'type="password"' not in page
+    answer = visitor.post(
+        "/login", data={"csrf": form_token(visitor), "role": "report", "department": "市教育局", "next": "/district/420704?lang=zh"}
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/district/420704?lang=zh")
+    assert visitor.get("/").json() == ["", "report", "市教育局", False]
+    assert visitor.post("/api/v1/deliveries").json() == "report (未认证)"
+    assert role_label(User("", "report", "", False), "zh") == "填报 · 未认证"
+
+
+def test_a_forged_role_cookie_counts_as_none(home: Home) -> None:
+    app, _ = make_app(home)
+    visitor = client(app)
+    visitor.cookies.set("city_brain_role", 'WyJhZG1pbiIsIiJd.forged')
+    assert visitor.get("/").json()[1] == "view"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8050", "192.168.1.5:8050", "127.0.0.1.evil.example"])
+def test_a_name_rebound_to_this_machine_is_refused(home: Home, host: str) -> None:
+    app, _ = make_app(home)
+    answer = client(app, host=host).get("/")
+    assert answer.status_code == 403
+    assert host in answer.json()["error"] and "access add" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8050", "localhost:8050", "[::1]:8050", "localhost"])
+def test_every_name_of_this_machine_is_answered(home: Home, host: str) -> None:
+    app, _ = make_app(home)
+    assert client(app, host=host).get("/").status_code == 200
+
+
+def test_a_request_from_elsewhere_or_through_a_proxy_is_refused_without_accounts(home: Home) -> None:
+    app, _ = make_app(home)
+    assert client(app, address="192.168.1.9").get("/").status_code == 403
+    assert client(app).get("/", headers={"x-forwarded-for": "10.0.0.1"}).status_code == 403
+
+
+def test_a_websocket_from_another_site_or_name_is_refused(home: Home) -> None:
+    app, _ = make_app(home)
+    for host, origin in (("127.0.0.1:8050", "http://evil.example"), ("evil.example", "http://evil.example")):
+        with pytest.raises(WebSocketDisconnect) as caught, client(app, host=host).websocket_connect(
+            "/live", headers={"origin": origin, "host": host}
+        ):
+            pass
+        assert caught.value.code == 4403
+    with live_socket(client(app)) as live:
+        live.send_text("?")
+        assert live.receive_text() == "view"
+
+
+def test_a_changing_request_from_another_site_is_refused(home: Home) -> None:
+    app, _ = make_app(home)
+    visitor = client(app)
+    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert visitor.post("/api/v1/deliveries", headers=headers).status_code == 403, headers
+    role_refused = visitor.post("/api/v1/deliveries", headers={"origin": "http://127.0.0.1:8050"})
+    assert role_refused.json() == {"error": "role 'view' may not do this; it needs one of: report, admin"}
+
+
+# -- with accounts -------------------------------------------------------------------------------------------
+
+
+def test_without_a_sign_in_pages_redirect_the_api_says_401_and_websockets_close(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app, host="brain.ezhou.example", address="10.1.2.3")
+    answer = visitor.get("/district/420704?metric=traffic.tti&lang=en", headers=HTML)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=/district/420704%3Fmetric%3Dtraffic.tti%26lang%3Den"
+    for path in ("/api/v1/cities", "/live/poll", "/_dash-layout", "/geo/420700/districts.geojson"):
+        assert visitor.get(path, headers=HTML).status_code == 401, path
+    assert visitor.get("/api/v1/cities").headers["www-authenticate"].startswith("Basic")
+    assert "www-authenticate" not in visitor.get("/api/v1/cities", headers={"sec-fetch-mode": "cors"}).headers
+    assert visitor.get("/assets/x.css").status_code == 200
+    with pytest.raises(WebSocketDisconnect) as caught, visitor.websocket_connect("/live"):
+        pass
+    assert caught.value.code == 4401
+
+
+def test_signing_in_gives_a_guarded_cookie_and_goes_where_one_wanted(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app, host="brain.ezhou.example", address="10.1.2.3")
+    answer = sign_in(visitor, target="/district/420704?lang=en")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/district/420704?lang=en")
+    cookie = next(v for v in answer.headers.get_list("set-cookie") if v.startswith("city_brain_session="))
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie and "Max-Age" not in cookie
+    assert visitor.get("/").json() == ["wang", "report", "市发展和改革委员会", True]
+    with live_socket(visitor) as live:
+        live.send_text("?")
+        assert live.receive_text() == "report"
+
+
+def test_over_https_the_cookie_is_for_https_only(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = TestClient(app, base_url="https://brain.example", client=("10.1.2.3", 5), follow_redirects=False)
+    cookies = sign_in(visitor).headers.get_list("set-cookie")
+    assert all("Secure" in value for value in cookies)
+
+
+def test_a_wrong_password_and_an_unknown_name_look_the_same(protected: Home) -> None:
+    app, _ = make_app(protected)
+    first, second = sign_in(client(app), "wang", "Wrong-one-22"), sign_in(client(app), "nobody", "Wrong-one-22")
+    assert (first.status_code, second.status_code) == (401, 401)
+    strip = re.compile(r'name="csrf" value="[^"]+"')
+    assert strip.sub("", first.text) == strip.sub("", second.text)
+    assert "用户名或密码不正确" in first.text
+
+
+def test_after_five_failures_a_name_is_locked_for_ten_minutes_even_for_the_right_password(protected: Home) -> None:
+    app, clock = make_app(protected)
+    visitor = client(app)
+    for _ in range(5):
+        assert sign_in(visitor, password="Wrong-one-22").status_code == 401
+    locked = sign_in(visitor)
+    assert locked.status_code == 429 and locked.headers["retry-after"] == "600" and "10 分钟" in locked.text
+    assert sign_in(visitor, "li", ADMIN).status_code == 303
+    clock.now += 601
+    assert sign_in(visitor).status_code == 303
+
+
+def test_every_try_is_logged_with_time_user_address_and_outcome_and_never_the_password(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app, address="10.1.2.3", host="brain.example")
+    sign_in(visitor, password="Wrong-one-22")
+    sign_in(visitor)
+    lines = log_lines(protected)
+    assert [(e["user"], e["address"], e["success"]) for e in lines] == [("wang", "10.1.2.3", False), ("wang", "10.1.2.3", True)]
+    assert lines[0]["at"] == "2026-11-18T11:06:40+00:00" and lines[0]["reason"] == "wrong name or password"
+    raw = (protected.logs / "sign-ins.jsonl").read_text()
+    assert "Wrong-one-22" not in raw and GOOD not in raw
+    assert stat.S_IMODE((protected.logs / "sign-ins.jsonl").stat().st_mode) == 0o600
+    assert stat.S_IMODE((protected.root / "access.key").stat().st_mode) == 0o600
+
+
+def test_a_form_without_its_token_or_with_another_visitors_token_is_refused(protected: Home) -> None:
+    app, _ = make_app(protected)
+    foreign = form_token(client(app))
+    visitor = client(app)
+    visitor.get("/login")
+    for token in ("", "x", foreign):
+        answer = visitor.post("/login", data={"csrf": token, "name": "wang", "password": GOOD})
+        assert answer.status_code == 403 and "city_brain_session" not in answer.headers.get("set-cookie", "")
+
+
+@pytest.mark.parametrize(("name", "password", "idle_s"), [("wang", GOOD, 30 * 60), ("li", ADMIN, 15 * 60)])
+def test_a_session_ends_after_standing_idle(protected: Home, name: str, password: str, idle_s: int) -> None:
+    app, clock = make_app(protected)
+    visitor = client(app)
+    sign_in(visitor, name, password)
+    for _ in range(3):  # somebody is there: the session lives on
+        clock.now += idle_s - 1
+        assert visitor.get("/", headers=HTML).status_code == 200
+    clock.now += idle_s + 1
+    assert visitor.get("/", headers=HTML).status_code == 303
+
+
+def test_requests_a_page_makes_by_itself_do_not_keep_a_session_alive_but_a_touch_does(protected: Home) -> None:
+    app, clock = make_app(protected)
+    visitor = client(app)
+    sign_in(visitor)
+    for _ in range(2):
+        clock.now += 14 * 60
+        assert visitor.get("/api/v1/cities").status_code == 200
+    clock.now += 3 * 60
+    assert visitor.get("/api/v1/cities").status_code == 401
+    sign_in(visitor)
+    clock.now += 29 * 60
+    assert visitor.post("/session/touch").json()["name"] == "wang"
+    clock.now += 29 * 60
+    assert visitor.get("/api/v1/cities").status_code == 200
+
+
+def test_no_session_outlives_twelve_hours_except_a_wall_screens(protected: Home) -> None:
+    add_account(protected, "hall", "view", "Screen-no-0001", wall=True)
+    app, clock = make_app(protected)
+    visitor, wall = client(app), client(app)
+    sign_in(visitor)
+    assert "Max-Age=34560000" in str(sign_in(wall, "hall", "Screen-no-0001").headers.get_list("set-cookie"))
+    for _ in range(26):
+        clock.now += 28 * 60
+        visitor.post("/session/touch")
+    assert visitor.get("/", headers=HTML).status_code == 303
+    clock.now += 30 * 86400
+    assert wall.get("/").json()[0] == "hall"
+
+
+def test_signing_out_ends_the_session_even_for_a_copied_cookie(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app)
+    sign_in(visitor)
+    copied = visitor.cookies["city_brain_session"]
+    answer = visitor.post("/logout", data={"csrf": form_token(visitor, "/logout")})
+    assert answer.status_code == 200 and "已退出登录" in answer.text
+    thief = client(make_app(protected)[0])  # another web process of the same home
+    thief.cookies.set("city_brain_session", copied)
+    assert thief.get("/", headers=HTML).status_code == 303
+    assert log_lines(protected)[-1]["reason"] == "signed out"
+
+
+@pytest.mark.parametrize("change", ["remove", "password"])
+def test_a_removed_account_or_a_new_password_ends_sessions_and_websockets_at_once(protected: Home, change: str) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app)
+    sign_in(visitor)
+    with live_socket(visitor) as live:
+        live.send_text("?")
+        assert live.receive_text() == "report"
+        remove_account(protected, "wang") if change == "remove" else set_password(protected, "wang", "Another-one-77")
+        live.send_text("?")
+        with pytest.raises(WebSocketDisconnect) as caught:
+            live.receive_text()
+        assert caught.value.code == 4401
+    assert visitor.get("/", headers=HTML).status_code == 303
+
+
+def test_a_lost_access_file_opens_nothing(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app)
+    sign_in(visitor)
+    protected.access.unlink()
+    assert visitor.get("/", headers=HTML).status_code == 303
+    assert sign_in(visitor).status_code == 401
+
+
+def test_an_access_file_made_while_the_web_runs_counts_at_once(home: Home) -> None:
+    app, _ = make_app(home)
+    visitor = client(app)
+    assert visitor.get("/", headers=HTML).status_code == 200
+    add_account(home, "wang", "report", GOOD)
+    assert visitor.get("/", headers=HTML).status_code == 303
+
+
+def test_a_program_may_send_name_and_password_to_the_api_only(protected: Home) -> None:
+    app, _ = make_app(protected)
+    visitor = client(app)
+    assert visitor.get("/api/v1/cities", auth=("wang", GOOD)).status_code == 200
+    assert visitor.post("/api/v1/deliveries", auth=("wang", GOOD)).json() == "wang"
+    assert visitor.get("/", auth=("wang", GOOD), headers=HTML).status_code == 303
+    assert len(log_lines(protected)) == 1  # checked once, then remembered for five minutes
+    for _ in range(6):
+        assert visitor.get("/api/v1/cities", auth=("li", "Wrong-one-22")).status_code == 401
+    assert visitor.get("/api/v1/cities", auth=("li", ADMIN)).status_code == 401  # locked
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/login?next=/", "/a\r\nb", ""]
+)
+def test_signing_in_never_leads_to_another_site(target: str) -> None:
+    assert local_target(target) == "/"
+
+
+def test_the_page_escapes_what_the_address_brings(protected: Home) -> None:
+    app, _ = make_app(protected)
+    page = client(app).get("/login", params={"next": '/"><script>alert(1)</script>'})
+    assert "<script" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_the_page_speaks_both_languages(protected: Home) -> None:
+    app, _ = make_app(protected)
+    zh, en = client(app).get("/login").text, client(app).get("/login", params={"lang": "en"}).text
+    assert "<h1>登录</h1>" in zh and 'lang="zh-CN"' in zh
+    assert "<h1>Sign in</h1>" in en and not re.search(r"[一-鿿]", en.replace("中文", ""))
+
+
+def test_an_oversized_form_is_refused(protected: Home) -> None:
+    app, _ = make_app(protected)
+    assert client(app).post("/login", data={"name": "x" * 20_000}).status_code == 413
+
+
+@pytest.mark.parametrize(("host", "here"), [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False)])
+def test_loopback_is_known(host: str, here: bool) -> None:
+    assert is_loopback(host) is here
