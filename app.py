@@ -15,13 +15,15 @@ from fastapi import FastAPI
 
 from components.i18n import DEFAULT_LANG, t
 from components.theme import COLORS, DEFAULT_THEME
-from data_pipeline.access import check_bind, install_access
+from data_pipeline.access import check_bind
+from data_pipeline.api import make_router
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 from data_pipeline.times import now_utc
 from pages import discover, shell
 from pages.live import Views, make_live_router
+from pages.login import install_access
 from pages.middleware import SecurityHeaders, StaticCompression
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def create_app(
     router, announcer = make_live_router(views)
     queries.on_snapshot(announcer.announce)
     server.include_router(router)
-    _mount_api(server, queries)
+    server.include_router(make_router(queries, home))
     app = Dash(
         __name__,
         server=server,
@@ -106,12 +108,6 @@ def create_app(
     server.add_middleware(StaticCompression)
     server.add_middleware(SecurityHeaders, script_hashes=tuple(app.csp_hashes()))
     return app
-
-
-def _mount_api(server: FastAPI, queries: Queries) -> None:
-    from data_pipeline.api import install_api
-
-    install_api(server, queries)
 
 
 def main(argv: list[str] | None = None) -> int:

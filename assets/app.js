@@ -70,7 +70,11 @@
       var props = view.updates[id], changed = {}, any = false;
       Object.keys(props).forEach(function (name) {
         var now = JSON.stringify(props[name]), slot = id + "/" + name;
-        if (state.applied[slot] !== now) { state.applied[slot] = now; changed[name] = props[name]; any = true; }
+        if (state.applied[slot] !== now) {
+          state.applied[slot] = now;
+          changed[name] = name === "figure" ? fitted(id, props[name]) : props[name];
+          any = true;
+        }
       });
       if (any) { setProps(id, changed); }
     });
@@ -85,7 +89,7 @@
   }
 
   function whenMounted() {
-    requestAnimationFrame(function () { tick(); showConnection(); who(); });
+    requestAnimationFrame(function () { tick(); showConnection(); who(); fitMaps(); });
   }
 
   /* ---- addresses ------------------------------------------------------------------------ */
@@ -157,7 +161,39 @@
     else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
   });
 
-  /* ---- map: a click on an area opens its page ------------------------------------------- */
+  /* ---- map: fits the city to its box; a click on an area opens its page ------------------ */
+  var PAD = { x: 28, top: 24, bottom: 24 };
+
+  function fit(figure, box) {
+    /* the same sum as components.city_map.zoom_for, for the box the browser really has */
+    var b = figure.layout.meta.bbox, size = box.getBoundingClientRect();
+    if (size.width < 80 || size.height < 80) { return figure; }
+    function mercator(lat) { return Math.asinh(Math.tan(lat * Math.PI / 180)) / (2 * Math.PI); }
+    function latitude(m) { return Math.atan(Math.sinh(m * 2 * Math.PI)) * 180 / Math.PI; }
+    var low = mercator(b[1]), high = mercator(b[3]);
+    var wide = (size.width - 2 * PAD.x) / 512 / ((b[2] - b[0]) / 360);
+    var tall = (size.height - PAD.top - PAD.bottom) / 512 / (high - low);
+    var zoom = Math.log2(Math.min(wide, tall));
+    var shift = (PAD.bottom - PAD.top) / 2 / 512 / Math.pow(2, zoom);
+    figure.layout.map.zoom = zoom;
+    figure.layout.map.center = { lon: (b[0] + b[2]) / 2, lat: latitude((low + high) / 2 - shift) };
+    return figure;
+  }
+
+  function fitted(id, figure) {
+    var box = byId(id);
+    return box && figure.layout && figure.layout.meta && figure.layout.meta.bbox ? fit(figure, box) : figure;
+  }
+
+  function fitMaps() {
+    document.querySelectorAll(".map-graph").forEach(function (box) {
+      var text = state.applied[box.id + "/figure"];
+      if (text) { setProps(box.id, { figure: fitted(box.id, JSON.parse(text)) }); }
+    });
+  }
+  var resizeTimer = null;
+  window.addEventListener("resize", function () { clearTimeout(resizeTimer); resizeTimer = setTimeout(fitMaps, 200); });
+
   function bindMaps() {
     document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
       if (plot.dataset.bound || !plot.on) { return; }

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dash import html
+
 from components import formats
 from components.i18n import Lang, pick, t
 from components.theme import FONT_FAMILY, MAP_FONT_FAMILY, Theme, color, level_color, ramp
@@ -44,6 +46,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A name written on the base map: of water or of a neighbour (WGS84)."""
+
+    text: str
+    lon: float
+    lat: float
+    layer: str
+
+
+@dataclass(frozen=True)
 class BaseMap:
     """Which layers a pack has and where they are served. `url(layer)` is an address on this server."""
 
@@ -51,6 +63,7 @@ class BaseMap:
     layers: frozenset[str]
     bbox: tuple[float, float, float, float]
     approximate: frozenset[str] = frozenset()
+    labels: tuple[Label, ...] = ()
 
 
 def classes(metric: Metric, readings: Sequence[Reading], theme: Theme, lang: Lang) -> list[MapClass]:
@@ -118,13 +131,14 @@ def map_figure(
             "type": "choroplethmap", "geojson": base.url(layer), "featureidkey": "id",
             "locations": [p.id for p in places], "z": [class_of(v, scale) for v in values],
             "zmin": -1.5, "zmax": n - 1.5, "colorscale": steps, "showscale": False,
-            "marker": {"opacity": 1, "line": {"width": 0.8, "color": color("boundary", theme)}},
+            "marker": {"opacity": 1, "line": {"width": 0}},
             "text": texts, "customdata": [p.name for p in places],
             "hovertemplate": f"<b>%{{customdata}}</b><br>{name} %{{text}}<extra></extra>", "hoverlabel": hover,
             "below": "water" if "water" in base.layers else "",
         },
+        *_label_traces(base, theme),
         {
-            "type": "scattermap", "mode": "text", "lon": [p.lon for p in places], "lat": [p.lat for p in places],
+            "type": "scattermap", "mode": "text", "below": "", "lon": [p.lon for p in places], "lat": [p.lat for p in places],
             "text": labels, "textposition": "middle center", "hoverinfo": "skip",
             "textfont": {"size": 13 if dense else 16, "color": color("map-ink", theme), "family": MAP_FONT_FAMILY},
         },
@@ -134,15 +148,17 @@ def map_figure(
     return {
         "data": traces,
         "layout": {
-            "map": {"style": style(base, theme, lang), "fitbounds": False,
-                    "center": {"lon": (west + east) / 2, "lat": (south + north) / 2}, "zoom": zoom_for(base.bbox)},
+            # a middling box; assets/app.js fits the city to the real one by `meta.bbox`
+            "map": {"style": style(base, layer, theme), "fitbounds": False, "zoom": zoom_for(base.bbox),
+                    "center": {"lon": (west + east) / 2, "lat": (south + north) / 2}},
+            "meta": {"bbox": [west, south, east, north]},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": False, "uirevision": revision,
             "paper_bgcolor": color("map-bg", theme), "clickmode": "event",
         },
     }  # fmt: skip
 
 
-def zoom_for(bbox: tuple[float, float, float, float], width_px: float = 760, height_px: float = 620) -> float:
+def zoom_for(bbox: tuple[float, float, float, float], width_px: float = 680, height_px: float = 480) -> float:
     """MapLibre zoom (512 px world at zoom 0) at which a WGS84 box fits the given pixels, Web Mercator."""
     west, south, east, north = bbox
 
@@ -154,16 +170,15 @@ def zoom_for(bbox: tuple[float, float, float, float], width_px: float = 760, hei
     return round(math.log2(min(width_px / 512 / wide, height_px / 512 / tall)), 2)
 
 
-def style(base: BaseMap, theme: Theme, lang: Lang) -> dict[str, Any]:
-    """The MapLibre style: grey surroundings, land, water with shore lines, railways, boundary ribbon."""
+def style(base: BaseMap, layer: str, theme: Theme) -> dict[str, Any]:
+    """The MapLibre style below a figure on `layer`: grey surroundings, land, water with shore lines, railways, boundary ribbon."""
     def c(token: str) -> str:
         return color(token, theme)
 
-    have = base.layers
     sources: dict[str, Any] = {
         name: {"type": "geojson", "data": base.url(name)}
         for name in ("neighbors", "outline", "districts", "water", "railways", "townships", "zones", "stations")
-        if name in have
+        if name in base.layers
     }
     sources["graticule"] = {"type": "geojson", "data": graticule(base.bbox)}
     layers: list[dict[str, Any]] = [{"id": "ground", "type": "background", "paint": {"background-color": c("map-bg")}}]
@@ -173,13 +188,12 @@ def style(base: BaseMap, theme: Theme, lang: Lang) -> dict[str, Any]:
             layers.append({"id": id, "type": kind, "source": source, "paint": paint, **more})
 
     round_lines = {"layout": {"line-join": "round", "line-cap": "round"}}
-    name = ["coalesce", ["get", "name" if lang == "zh" else "name_en"], ["get", "name"]]
     add("neighbors", "neighbor", "fill", {"fill-color": c("neighbor")})
     add("neighbors", "neighbor-line", "line", {"line-color": c("neighbor-line"), "line-width": 0.8})
     add("graticule", "graticule", "line", {"line-color": c("graticule"), "line-width": 0.7})
-    # the ribbon: wide soft line under the land, so only its outer half shows
-    add("outline", "ribbon", "line", {"line-color": c("ribbon"), "line-width": 18, "line-opacity": 0.35,
-                                      "line-blur": 6}, **round_lines)  # fmt: skip
+    # the ribbon: flat wide lines under the land, so only their outer halves show
+    add("outline", "ribbon", "line", {"line-color": c("ribbon"), "line-width": 17, "line-opacity": 0.28}, **round_lines)
+    add("outline", "ribbon-2", "line", {"line-color": c("ribbon"), "line-width": 8, "line-opacity": 0.5}, **round_lines)
     add("outline", "land", "fill", {"fill-color": c("land")})
     add("water", "water", "fill", {"fill-color": c("water"), "fill-opacity": 0.92})
     add("water", "shore", "line", {"line-color": c("shore"), "line-width": 1.1}, **round_lines)
@@ -187,18 +201,14 @@ def style(base: BaseMap, theme: Theme, lang: Lang) -> dict[str, Any]:
                                      "line-opacity": 0.45}, **round_lines)  # fmt: skip
     add("railways", "rail", "line", {"line-color": c("rail"), "line-width": 1.4}, **round_lines)
     add("railways", "rail-dash", "line", {"line-color": c("map-bg"), "line-width": 0.8, "line-dasharray": [5, 5]})
-    if "townships" in base.approximate | have:
-        add("townships", "township-line", "line",
-            {"line-color": c("boundary"), "line-width": 0.6, "line-opacity": 0.35, "line-dasharray": [3, 3]})  # fmt: skip
+    if layer == "townships":
+        # approximate lines are dashed, wherever they stand
+        dash = {"line-dasharray": [3, 2]} if layer in base.approximate else {}
+        add("townships", "township-line", "line", {"line-color": c("boundary"), "line-width": 0.9, "line-opacity": 0.7, **dash})
     add("zones", "zone-line", "line", {"line-color": c("accent"), "line-width": 1.4, "line-opacity": 0.75,
                                        "line-dasharray": [2, 2]})  # fmt: skip
     add("districts", "district-line", "line", {"line-color": c("boundary"), "line-width": 1.2}, **round_lines)
     add("outline", "boundary", "line", {"line-color": c("boundary"), "line-width": 2}, **round_lines)
-    text = {"text-field": name, "text-font": [MAP_FONT_FAMILY], "text-size": 12, "text-max-width": 6}
-    add("water", "water-name", "symbol", {"text-color": c("ink-2"), "text-halo-color": c("water"),
-                                          "text-halo-width": 1.2}, layout=text)  # fmt: skip
-    add("neighbors", "neighbor-name", "symbol", {"text-color": c("ink-3"), "text-halo-color": c("neighbor"),
-                                                 "text-halo-width": 1.2}, layout=text)  # fmt: skip
     return {"version": 8, "sources": sources, "layers": layers}
 
 
@@ -216,12 +226,26 @@ def graticule(bbox: tuple[float, float, float, float]) -> dict[str, Any]:
     return {"type": "Feature", "properties": {}, "geometry": {"type": "MultiLineString", "coordinates": coordinates}}
 
 
+def _label_traces(base: BaseMap, theme: Theme) -> list[dict[str, Any]]:
+    """Names of neighbours and water. As traces: a style may hold no text without a glyph address."""
+    return [
+        {
+            "type": "scattermap", "mode": "text", "below": "", "hoverinfo": "skip", "textposition": "middle center",
+            "lon": [x.lon for x in base.labels if x.layer == layer],
+            "lat": [x.lat for x in base.labels if x.layer == layer],
+            "text": [x.text for x in base.labels if x.layer == layer],
+            "textfont": {"size": 12, "color": color(token, theme), "family": MAP_FONT_FAMILY},
+        }
+        for layer, token in (("neighbors", "ink-3"), ("water", "shore-ink"))
+    ]  # fmt: skip
+
+
 def _event_traces(events: Sequence[Event], theme: Theme, lang: Lang, hover: dict[str, Any]) -> list[dict[str, Any]]:
     shown = [e for e in events if e.lon is not None and e.lat is not None and e.state != "closed"]
     # the trace always stands, empty or not: a number of traces that changes would redraw the map
     return [
         {
-            "type": "scattermap", "mode": "markers", "lon": [e.lon for e in shown], "lat": [e.lat for e in shown],
+            "type": "scattermap", "mode": "markers", "below": "", "lon": [e.lon for e in shown], "lat": [e.lat for e in shown],
             "text": [pick(e.title_zh, e.title_en, lang) for e in shown],
             "hovertemplate": "%{text}<extra></extra>", "hoverlabel": hover,
             "marker": {"size": size, "color": color(token, theme)},
@@ -232,11 +256,9 @@ def _event_traces(events: Sequence[Event], theme: Theme, lang: Lang, hover: dict
 
 def _range(low: float | None, high: float | None, metric: Metric, lang: Lang) -> str:
     def words(value: float) -> str:
-        digits = metric.decimals
         shown = value * 100 if metric.unit == "share" else value
-        while digits < 4 and round(shown, digits) != round(shown, 4):
-            digits += 1
-        return formats.figure(value, metric.unit, digits, lang).number + ("%" if metric.unit == "share" else "")
+        digits = next((d for d in range(4) if round(shown, d) == round(shown, 4)), 4)
+        return formats.number(shown, digits) + ("%" if metric.unit == "share" else "")
 
     if low is None and high is None:
         return ""
@@ -262,8 +284,6 @@ def _spread(low: float, high: float, different: int, metric: Metric, theme: Them
 
 def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metric, lang: Lang, *, id: str) -> Any:
     """The classes as swatches with words, "no data" where an area has none, and what the classes rest on."""
-    from dash import html
-
     rows = [(c.fill, c.label) for c in scale]
     items = [html.Li([html.Span(className="swatch", style={"backgroundColor": fill}), label]) for fill, label in rows]
     if not rows or any(r.value is None for r in readings):

@@ -51,7 +51,7 @@ def shell(lang: Lang) -> html.Div:
 def provenance(item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, lang: Lang, api_href: str) -> html.Div:
     """Everything behind one figure, in the order an official asks: what, how, when, from where."""
     reading = item.reading
-    value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
+    value = formats.figure(reading.value, metric.unit, metric.decimals, lang, exact=True)
     name = pick(item.name_zh, item.name_en, lang)
     assumption = pick(metric.assumption_zh, metric.assumption_en, lang)
     return html.Div(

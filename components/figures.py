@@ -39,13 +39,12 @@ def kpi_card(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: date
         foot.append(html.Span(formats.period(reading, tz, lang, now_utc), className="kpi-period"))
     return html.Button(
         [
-            html.Span([html.Span(name, className="kpi-name-text", title=name), *_simulated(reading, lang)],
-                      className="kpi-name"),
+            html.Span(html.Span(name, className="kpi-name-text", title=name), className="kpi-name"),
             html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
             strip.strip(card.trend, reading.value, card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(changes(card, metric, lang), className="kpi-changes"),
-            html.Span(foot, className="kpi-foot"),
+            html.Span([html.Span(foot, className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
         ],
         id=live_id(region, metric.id),
         className=f"kpi {state_class(reading, bad)}",
@@ -62,6 +61,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
     words = formats.status_words(reading, tz, lang, now_utc)
     outside = strip.band_words(reading.value, card.band, metric.unit, metric.decimals, lang) if side else ""
     note = words[0] if words else outside or formats.period(reading, tz, lang, now_utc)
+    marks = _simulated(reading, lang)
     kind = "row-note"
     if reading.status == "stale":
         kind += " is-warn"
@@ -70,20 +70,41 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
     name = pick(metric.name_zh, metric.name_en, lang)
     return html.Button(
         [
-            html.Span([html.Span(name, className="row-name-text", title=name), html.Span(note, className=kind)],
-                      className="row-name"),
+            html.Span(
+                [html.Span(name, className="row-name-text", title=name),
+                 html.Span([html.Span(note, className="row-words"), *([] if words or outside else changes(card, metric, lang)[:1]), *marks],
+                           className=kind)],
+                className="row-name",
+            ),
             strip.strip(card.trend, reading.value, card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
-            html.Span(
-                [
-                    html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
-                    html.Span(changes(card, metric, lang)[:1], className="row-change"),
-                ],
-                className="row-figure",
-            ),
+            html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
         ],
         id=live_id(region, metric.id),
         className=f"figure-row {state_class(reading, bad)}",
+        **figure_props(reading, name, value, lang),
+    )  # fmt: skip
+
+
+def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str) -> Any:
+    """One figure with what it says: name, value, both changes, strip, and the metric's own sentence."""
+    reading = card.reading
+    value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
+    side = strip.deviation(reading.value, card.band) if usable(reading) else 0
+    bad = strip.is_bad(side, metric.better)
+    words = formats.status_words(reading, tz, lang, now_utc) or [formats.period(reading, tz, lang, now_utc)]
+    name = pick(metric.name_zh, metric.name_en, lang)
+    return html.Button(
+        [
+            html.Span(name, className="block-name"),
+            html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
+            strip.strip(card.trend, reading.value, card.band, outside=bad,
+                        label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
+            html.Span([html.Span(words[0], className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
+            html.Span(pick(metric.says_zh, metric.says_en, lang), className="block-says"),
+        ],
+        id=live_id(region),
+        className=f"figure-block {state_class(reading, bad)}",
         **figure_props(reading, name, value, lang),
     )  # fmt: skip
 

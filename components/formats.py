@@ -35,14 +35,23 @@ class Figure:
         return f"{self.number}{self.unit}" if self.unit == "%" else f"{self.number} {self.unit}"
 
 
-def figure(value: float | None, unit: str, decimals: int, lang: Lang) -> Figure:
-    """`value` in `unit` as shown on screen; shares (0–1) become per cent, None becomes "no data"."""
+def percent_decimals(decimals: int, exact: bool = False) -> int:
+    """Digits of a per cent figure from those of its share 0–1 (two fewer); at most one unless `exact`."""
+    return max(decimals - 2, 0) if exact else min(max(decimals - 2, 0), 1)
+
+
+def figure(value: float | None, unit: str, decimals: int, lang: Lang, *, exact: bool = False) -> Figure:
+    """`value` in `unit` as shown on screen; None becomes "no data".
+
+    `decimals` are those of the metric's declaration: of the share 0–1 where `unit` is `share`,
+    which is shown as per cent. `exact` keeps every declared digit and does without 万 and 亿.
+    """
     if value is None:
         return Figure(t("state.no_data", lang), "", False)
     suffix = t(f"unit.{unit}", lang)
     if unit == "share":
-        return Figure(number(value * 100, decimals), suffix, True)
-    if unit in SCALED_UNITS:
+        return Figure(number(value * 100, percent_decimals(decimals, exact)), suffix, True)
+    if unit in SCALED_UNITS and not exact:
         scaled, name = _scale(value, lang)
         if name:
             return Figure(number(scaled, 2), f"{name}{suffix}" if lang == "zh" else f"{name} {suffix}".strip(), True)
@@ -56,8 +65,8 @@ def number(value: float, decimals: int) -> str:
 
 
 def share(value: float | None, lang: Lang, decimals: int = 0) -> str:
-    """A share 0–1 as per cent; None as "no data"."""
-    return figure(value, "share", decimals, lang).text
+    """A share 0–1 as per cent with `decimals` digits; None as "no data"."""
+    return figure(value, "share", decimals + 2, lang, exact=True).text
 
 
 def _scale(value: float, lang: Lang) -> tuple[float, str]:
@@ -85,7 +94,7 @@ def change(item: Change | None, unit: str, decimals: int, lang: Lang) -> ChangeW
     if item is None:
         return None
     if unit == "share":
-        size, digits, text = item.points, decimals, "change.points"
+        size, digits, text = item.points, percent_decimals(decimals), "change.points"
         size = None if size is None else size * 100
     else:
         size, digits, text = item.relative, 1, ""

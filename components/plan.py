@@ -46,7 +46,7 @@ def deadline_words(target: Target, lang: Lang, today: date) -> str:
 
 def lead_words(target: Target, lang: Lang) -> str:
     """The lead department as the plan names it, or that it names none."""
-    return t("target.lead", lang, dept=target.lead_dept_zh) if target.lead_dept_zh else t("target.no_lead", lang)
+    return t("target.lead", lang, dept=target.lead_dept_zh.replace(";", "、")) if target.lead_dept_zh else t("target.no_lead", lang)
 
 
 def plan_strip(targets: Sequence[Target], lang: Lang, today: date, *, id: str) -> html.Div:
@@ -86,7 +86,8 @@ def target_list(targets: Sequence[Target], lang: Lang, today: date, *, id: str, 
                           className="target-value"),
                 html.Span([html.Small(t("target.actual", lang)), t("target.no_actual", lang)],
                           className="target-actual"),
-                html.Span([deadline_words(target, lang, today), html.Br(), lead_words(target, lang)],
+                html.Span([html.Span(deadline_words(target, lang, today)),
+                           html.Span(lead_words(target, lang), title=lead_words(target, lang))],
                           className="target-owner"),
             ],
             className="target-line",

@@ -6,6 +6,7 @@ value. Exceptions are named, worst first, at most `MAX_NAMED`; the rest are coun
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,7 +117,8 @@ def _one_per_metric(found: Sequence[Deviation]) -> list[Deviation]:
 
 def _named(item: Deviation, area_names: dict[str, str], lang: Lang) -> Part:
     key = "sentence.deviation_above" if item.side > 0 else "sentence.deviation_below"
-    metric = pick(item.metric.name_zh, item.metric.name_en, lang)
+    # what stands in brackets belongs to a label, not into a sentence
+    metric = re.sub(r"\s*[（(].*?[）)]", "", pick(item.metric.name_zh, item.metric.name_en, lang))
     area = area_names.get(item.card.reading.area, "")
     return Part(t(key, lang, area=area, metric=metric).strip(), "alert", item)
 

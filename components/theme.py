@@ -42,6 +42,7 @@ COLORS: dict[Theme, dict[str, str]] = {
         "neighbor-line": "#2a343a",
         "water": "#1f3a4d",
         "shore": "#5689a8",
+        "shore-ink": "#a9cbe0",
         "rail": "#8b979d",
         "boundary": "#c9d3d6",
         "ribbon": "#5f7d78",
@@ -55,6 +56,12 @@ COLORS: dict[Theme, dict[str, str]] = {
         "ramp-5": "#347d70",
         "class-warn": "#7d5a14",
         "class-alert": "#a33a2a",
+        "aqi-1": "#2b6b3c",
+        "aqi-2": "#6f6210",
+        "aqi-3": "#8a4f12",
+        "aqi-4": "#a03329",
+        "aqi-5": "#7d3b7c",
+        "aqi-6": "#6e2036",
     },
     "light": {
         "bg": "#f3f1ea",
@@ -80,6 +87,7 @@ COLORS: dict[Theme, dict[str, str]] = {
         "neighbor-line": "#cdc8ba",
         "water": "#c5dbe8",
         "shore": "#6b9cba",
+        "shore-ink": "#14496b",
         "rail": "#6f767a",
         "boundary": "#4b4a42",
         "ribbon": "#a9bfae",
@@ -93,13 +101,26 @@ COLORS: dict[Theme, dict[str, str]] = {
         "ramp-5": "#70ae9c",
         "class-warn": "#eebf62",
         "class-alert": "#f09a82",
+        "aqi-1": "#b9deb7",
+        "aqi-2": "#f4e79c",
+        "aqi-3": "#f3c08a",
+        "aqi-4": "#ee9d90",
+        "aqi-5": "#d3a5d1",
+        "aqi-6": "#c98f9d",
     },
 }
 
 RAMP: tuple[str, ...] = ("ramp-1", "ramp-2", "ramp-3", "ramp-4", "ramp-5")
 
 # A threshold's `level` → the token that fills its class; levels not named here take the ramp by rank.
-LEVELS: dict[str, str] = {"good": "ramp-2", "watch": "ramp-4", "bad": "class-warn", "signal": "class-alert"}
+# aqi_1 to aqi_6 keep the hues HJ 633 prescribes, toned down so that labels stay readable on them.
+LEVELS: dict[str, str] = {
+    "good": "ramp-2",
+    "watch": "ramp-4",
+    "bad": "class-warn",
+    "signal": "class-alert",
+    **{f"aqi_{i}": f"aqi-{i}" for i in range(1, 7)},
+}
 
 SIZES: dict[str, str] = {
     # never below 12 px, whatever the root size
@@ -125,7 +146,9 @@ CONTRAST_PAIRS: tuple[tuple[str, str, float], ...] = (
     ("ink", "accent-bg", 4.5),
     ("warn", "warn-bg", 4.5),
     ("alert", "alert-bg", 4.5),
-    *(("map-ink", ground, 4.5) for ground in (*RAMP, "class-warn", "class-alert", "no-data", "land", "water")),
+    *(("map-ink", ground, 4.5) for ground in (*RAMP, *LEVELS.values(), "no-data", "land", "water")),
+    ("shore-ink", "water", 4.5),
+    ("ink-3", "neighbor", 4.5),
     ("series", "surface", 3.0),
     ("series", "bg", 3.0),
     ("series", "band", 3.0),

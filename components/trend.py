@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dash import dcc, html
 
+from components.formats import percent_decimals
 from components.i18n import Lang, pick, t
 from components.states import empty
 from components.theme import FONT_FAMILY, Theme, color
@@ -68,6 +69,7 @@ def trend(
 def _line(
     series: Series, name: str, tz: ZoneInfo, factor: float, line_color: str, width: float, metric: Metric, dash: str
 ) -> dict[str, Any]:
+    digits = percent_decimals(metric.decimals) if metric.unit == "share" else metric.decimals
     return {
         "type": "scatter",
         "mode": "lines",
@@ -76,7 +78,7 @@ def _line(
         "y": [None if value is None else value * factor for _, value in series],
         "connectgaps": False,
         "line": {"color": line_color, "width": width, "dash": dash},
-        "hovertemplate": f"%{{y:,.{metric.decimals}f}}<extra>%{{fullData.name}}</extra>",
+        "hovertemplate": f"%{{y:,.{digits}f}}<extra>%{{fullData.name}}</extra>",
     }
 
 

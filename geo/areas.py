@@ -40,7 +40,8 @@ def polygonal(geometry: BaseGeometry) -> tuple[Polygon | MultiPolygon, str]:
     note = "" if geometry.is_valid else shapely.is_valid_reason(geometry)
     parts = [part for part in _polygons(shapely.make_valid(geometry) if note else geometry) if part.area > 0]
     if not parts:
-        raise BadGeometry(f"a {geometry.geom_type} without any area cannot be a region" + (f" ({note})" if note else ""))
+        reason = f" ({note})" if note else ""
+        raise BadGeometry(f"a {geometry.geom_type} without any area cannot be a region{reason}")
     return (parts[0] if len(parts) == 1 else MultiPolygon(parts)), note
 
 
@@ -107,7 +108,7 @@ class AreaIndex:
         border belongs to the first as well.
     """
 
-    def __init__(self, polygons: Sequence[BaseGeometry]) -> None:
+    def __init__(self, polygons: Sequence[BaseGeometry] | NDArray[np.object_]) -> None:
         self.polygons = np.array(list(polygons), dtype=object)
         shapely.prepare(self.polygons)
         self._tree = shapely.STRtree(self.polygons)

@@ -64,25 +64,25 @@ def probable_datum(lon: ArrayLike, lat: ArrayLike, agrees: Agrees, declared: str
         no border cannot be judged; the verdict is then None, never a guess.
     """
     declared = canonical_datum(declared)
-    lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-    usable = np.isfinite(lon) & np.isfinite(lat)
-    lon, lat = lon[usable], lat[usable]
-    readings = _readings(lon, lat, declared)
+    raw_x, raw_y = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+    usable = np.isfinite(raw_x) & np.isfinite(raw_y)
+    n = int(np.count_nonzero(usable))
+    readings = _readings(raw_x[usable], raw_y[usable], declared)
     fits = {name: np.asarray(agrees(*point), dtype=bool) for name, point in readings.items()}
-    shares = {name: float(fit.mean()) if len(lon) else float("nan") for name, fit in fits.items()}
+    shares = {name: float(fit.mean()) if n else float("nan") for name, fit in fits.items()}
     base = fits[declared]
     best, gained, lost = None, 0, 0
     for name in readings:
         if name == declared:
             continue
         plus, minus = int((fits[name] & ~base).sum()), int((base & ~fits[name]).sum())
-        clear = plus >= max(MIN_GAINED, MIN_GAINED_SHARE * len(lon)) and minus <= MAX_LOST_PER_GAINED * plus
-        if len(lon) >= MIN_POINTS and clear and plus - minus > gained - lost:
+        clear = plus >= max(MIN_GAINED, MIN_GAINED_SHARE * n) and minus <= MAX_LOST_PER_GAINED * plus
+        if n >= MIN_POINTS and clear and plus - minus > gained - lost:
             best, gained, lost = name, plus, minus
     shift_m = float("nan")
     if best is not None:
         shift_m = float(np.median(geodesic_m(*readings[declared], *readings[best])))
-    return DatumVerdict(declared, best, len(lon), shares, gained, lost, shift_m)
+    return DatumVerdict(declared, best, n, shares, gained, lost, shift_m)
 
 
 def _readings(

@@ -36,5 +36,6 @@ def geodesic_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLik
     usable = np.logical_and.reduce([np.isfinite(a) for a in flat])
     metres = np.full(usable.shape, np.nan)
     if usable.any():
-        metres[usable] = WGS84.inv(*(a[usable] for a in flat))[2]
+        a, b, c, d = (values[usable] for values in flat)
+        metres[usable] = WGS84.inv(a, b, c, d)[2]
     return metres.reshape(shape)

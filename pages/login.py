@@ -19,15 +19,16 @@ from data_pipeline.home import Home
 
 def install_access(server: FastAPI, home: Home) -> Access:
     """Put the access gate before a server, with this sign-in page. Call it after every other middleware."""
-    return access.install_access(server, home, render)
+    return access.install_access(server, home, render, role_label)
 
 
-def role_label(user: User, lang: Lang) -> str:
+def role_label(user: User, lang: str) -> str:
     """Name and role of a user for the page header; an unproved role says 未认证."""
-    role = t(f"login.role_{user.role}", lang)
+    shown: Lang = "en" if lang == "en" else "zh"
+    role = t(f"login.role_{user.role}", shown)
     if not user.authenticated:
-        return t("login.unproved", lang, role=role)
-    return t("login.proved", lang, name=user.name, role=role)
+        return t("login.unproved", shown, role=role)
+    return t("login.proved", shown, name=user.name, role=role)
 
 
 def render(view: LoginView) -> str:

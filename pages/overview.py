@@ -13,7 +13,7 @@ from components.ids import live_id
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event, Target
-from pages import Page, PageRequest, View, shell
+from pages import Page, PageRequest, View, basemap, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 LEFT = ("charging", "energy", "traffic")
@@ -127,13 +127,14 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
     zones = city.children(city.city_area.id, level="zone")
     zone_readings = q.by_area(chosen.id, city.city_area.id, chosen.base_grain, level="zone") if zones else []
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in children if a.centroid]
-    base = base_map(request)
+    base = basemap.base_map(request)
     name = pick(chosen.name_zh, chosen.name_en, lang)
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
                                  events=events, revision=f"map-{city.id}")  # fmt: skip
     scale = city_map.classes(chosen, readings, request.theme, lang)
     names = {a.id: request.name(a) for a in (*children, *zones)}
     ranks: list[Any] = [
+        figures.figure_block(q.card(chosen.id, city.city_area.id), chosen, city.tz, lang, request.now_utc, region="map-city"),
         html.H3(t("map.ranking", lang, level=t(f"level.{level}", lang)), id=live_id("rank-head")),
         ranking.ranking(readings, names, chosen, request.area_href, city.tz, lang, request.now_utc,
                         id=live_id("ranking"), limit=MAX_RANKED),
@@ -151,27 +152,21 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
             html.Div(
                 [
                     dcc.Graph(id=live_id("map"), figure=figure, config=city_map.CONFIG, className="map-graph"),
+                ],
+                className="map-box",
+            ),
+            html.Footer(
+                [
                     city_map.legend(scale, readings, chosen, lang, id=live_id("legend")),
                     html.Div(_map_notes(request, level, bool(zones)), className="map-notes"),
                 ],
-                className="map-box",
+                className="map-foot",
             ),
             html.Aside(ranks, className="map-ranks"),
         ],
         className="map-panel",
         **{"aria-label": t("map.label", lang, city=request.name(city), metric=name)},
     )  # fmt: skip
-
-
-def base_map(request: PageRequest) -> city_map.BaseMap:
-    """The layers of the city's pack and their addresses."""
-    city = request.city
-    return city_map.BaseMap(
-        url=lambda layer: f"/geo/{city.id}/{layer}.geojson",
-        layers=frozenset(city.layers),
-        bbox=city.bbox,
-        approximate=frozenset(name for name, layer in city.layers.items() if layer.approximate),
-    )
 
 
 def _switch_link(request: PageRequest, metric: Metric, chosen: Metric) -> html.A:
@@ -212,12 +207,13 @@ def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
     summary = t("overview.plan_summary", lang, plans=plans, n=len(own), quantified=len(quantified))
     return html.Section(
         [
-            html.H2([t("overview.plan", lang), html.Small(summary, title=summary)]),
+            html.H2([t("overview.plan", lang), html.Small(summary, title=summary),
+                     html.Small(t("target.legend", lang), className="plan-legend")]),
             plan.plan_strip(own, lang, request.today, id=live_id("plan-strip")),
             plan.target_list(_turn(quantified, request), lang, request.today, id=live_id("plan-list")),
         ],
         className="plan-panel",
-    )
+    )  # fmt: skip
 
 
 def _turn(targets: Sequence[Target], request: PageRequest) -> list[Target]:

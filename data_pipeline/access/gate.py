@@ -27,10 +27,10 @@ from data_pipeline.access.state import SCOPE_KEY, Access, LoginView, User, reset
 from data_pipeline.errors import UsageError
 from data_pipeline.home import Home
 
-PUBLIC = ("/login", "/logout", "/session/", "/assets/")
+PUBLIC = ("/login", "/logout", "/assets/")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # requests a page makes by itself: they must not keep a forgotten session alive
-AUTOMATIC = ("/live", "/_dash", "/assets/", "/geo/", "/api/")
+AUTOMATIC = ("/live", "/view", "/_dash", "/assets/", "/geo/", "/api/")
 ADD_COMMAND = "python -m data_pipeline access add NAME --role admin"
 SESSION_OVER = 4401
 
@@ -64,13 +64,17 @@ def check_bind(host: str, home: Home) -> None:
         )
 
 
-def install_access(server: FastAPI, home: Home, login_page: Callable[[LoginView], str]) -> Access:
+def install_access(
+    server: FastAPI, home: Home, login_page: Callable[[LoginView], str], label: Callable[[User, str], str]
+) -> Access:
     """Put the gate before a server; every later request passes it. Call it last, so that it stands outermost.
 
     Parameters
     ----------
     login_page : callable
         The HTML of the sign-in page (`pages.login.render`).
+    label : callable
+        Words for a user in a language, for the header of the pages (`pages.login.role_label`).
 
     Returns
     -------
@@ -79,16 +83,22 @@ def install_access(server: FastAPI, home: Home, login_page: Callable[[LoginView]
     """
     access = Access(home)
     server.state.access = access
-    server.add_middleware(AccessGate, access=access, login_page=login_page)
+    server.add_middleware(AccessGate, access=access, login_page=login_page, label=label)
     return access
 
 
 class AccessGate:
     """ASGI middleware: decides who asks, and whether they may come in."""
 
-    def __init__(self, app: ASGIApp, access: Access, login_page: Callable[[LoginView], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        login_page: Callable[[LoginView], str],
+        label: Callable[[User, str], str],
+    ) -> None:
         self.app, self.access = app, access
-        self.sign_in = SignIn(access, login_page)
+        self.sign_in = SignIn(access, login_page, label)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, refuse or pass on one request or WebSocket."""
@@ -144,9 +154,9 @@ class AccessGate:
             return User(session.name, account.role, account.department, True), found
         credentials = _basic_credentials(headers) if scope["path"].startswith("/api/") else None
         if credentials:
-            account = await anyio.to_thread.run_sync(self.access.basic, *credentials, address_of(scope))
-            if account:
-                return User(credentials[0], account.role, account.department, True), None
+            by_name = await anyio.to_thread.run_sync(self.access.basic, *credentials, address_of(scope))
+            if by_name:
+                return User(credentials[0], by_name.role, by_name.department, True), None
         return None, None
 
     def _renewing(self, scope: Scope, send: Send, headers: Headers, found: tuple[Session, Account] | None) -> Send:
@@ -219,7 +229,7 @@ def _foreign_origin(scope: Scope, headers: Headers) -> tuple[str, str] | None:
     if origin is None or origin == "null":
         same = site in (None, "none", "same-origin") if origin is None else site == "same-origin"
     else:
-        same = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        same = origin.partition("://")[2].lower() == headers.get("host", "").lower()
     if same:
         return None
     return f"the request comes from another site (Origin {origin!r})", "use the pages of this server"
@@ -253,7 +263,7 @@ def _basic_credentials(headers: Headers) -> tuple[str, str] | None:
 
 async def _ask_to_sign_in(scope: Scope, send: Send, headers: Headers) -> None:
     wants_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-    wants_page = wants_page and not scope["path"].startswith(("/api/", "/_dash", "/live", "/geo/"))
+    wants_page = wants_page and not scope["path"].startswith(AUTOMATIC)
     if wants_page and "text/html" in headers.get("accept", ""):
         query = scope.get("query_string", b"").decode("latin-1")
         target = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")

@@ -1,4 +1,4 @@
-"""The addresses /login, /logout and /session/…: signing in and out, and telling that somebody is there."""
+"""The addresses /login, /logout, /live/who, /session/touch: signing in and out, who looks, and that somebody is there."""
 
 from __future__ import annotations
 
@@ -46,21 +46,26 @@ def cookie_header(scope: Scope, name: str, value: str, *, wall: bool = False, pa
 
 def local_target(text: str) -> str:
     """Where to go after signing in: an address of this server, else `/`."""
-    parts = urlsplit(text)
-    bad = parts.scheme or parts.netloc or not text.startswith("/") or text.startswith("//") or "\\" in text
-    bad = bad or re.search(r"[\x00-\x20\x7f]", text) or parts.path.startswith(("/login", "/logout"))
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as //[
+        return "/"
+    bad = bool(parts.scheme or parts.netloc) or not text.startswith("/") or text.startswith("//") or "\\" in text
+    bad = bad or bool(re.search(r"[\x00-\x20\x7f]", text)) or parts.path.startswith(("/login", "/logout"))
     return "/" if bad else text
 
 
 class SignIn:
     """Answers the few addresses of signing in; the gate calls it for everybody."""
 
-    def __init__(self, access: Access, login_page: Callable[[LoginView], str]) -> None:
-        self.access, self.login_page = access, login_page
+    def __init__(
+        self, access: Access, login_page: Callable[[LoginView], str], label: Callable[[User, str], str]
+    ) -> None:
+        self.access, self.login_page, self.label = access, login_page, label
 
     def handles(self, path: str) -> bool:
         """Whether this address is one of ours."""
-        return path in ("/login", "/logout", "/session/touch", "/session/who")
+        return path in ("/login", "/logout", "/live/who", "/session/touch")
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, user: User | None, found: tuple[Session, Account] | None
@@ -68,7 +73,7 @@ class SignIn:
         """Answer one request to an address of signing in."""
         request = Request(scope, receive)
         path, method = scope["path"], scope["method"]
-        if path.startswith("/session/"):
+        if path in ("/live/who", "/session/touch"):
             response = self._session(path, method, user)
         elif method in ("GET", "HEAD"):
             response = self._page(request, user, ask_sign_out=path == "/logout" and user is not None)
@@ -79,11 +84,12 @@ class SignIn:
         await response(scope, receive, send)
 
     def _session(self, path: str, method: str, user: User | None) -> Response:
+        """Who looks, with a label in each language; pages are built once for all viewers and ask for it."""
         if path == "/session/touch" and method != "POST":
             return _plain(405, "use POST")
         if user is None:
             return _plain(401, "nobody has signed in")
-        who = {"name": user.name, "role": user.role, "department": user.department, "authenticated": user.authenticated}
+        who: dict[str, object] = vars(user) | {lang: self.label(user, lang) for lang in ("zh", "en")}
         return Response(orjson.dumps(who), media_type="application/json", headers={"cache-control": "no-store"})
 
     def _page(

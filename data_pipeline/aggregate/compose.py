@@ -18,7 +18,7 @@ from typing import Any
 
 from data_pipeline.contracts import Contract, contract
 from data_pipeline.metrics import MARTS, Metric
-from data_pipeline.times import SUB_DAY_SECONDS, Grain
+from data_pipeline.times import GRAINS, SUB_DAY_SECONDS, Grain
 
 # a ticket may be closed or fall due this long after it was received
 _LONGEST_CASE = timedelta(days=400)
@@ -44,23 +44,29 @@ class Window:
     """What to compute: a city, local days `from_day` (inclusive) to `to_day` (exclusive).
 
     `as_of`: with the records known at that moment (naive UTC); None for the present ones.
-    `area`: one area only; None for all.
+    `areas`: only these areas; None for all.
     """
 
     city: str
     from_day: date
     to_day: date
     as_of: datetime | None = None
-    area: str | None = None
+    areas: tuple[str, ...] | None = None
 
 
 def group_key(metric: Metric) -> tuple:
-    """Metrics with equal keys can share one statement; those computed anew have one each."""
+    """Metrics with equal keys can share one statement."""
     if metric.over_area == "recompute":
-        return ("recompute", metric.id)
+        own = (metric.where, metric.n, metric.over_time, metric.base_grain, metric.coarsest)
+        return ("recompute", metric.dataset, metric.mart, metric.period_on, *own)
     if metric.is_stock:
-        return ("stock", metric.dataset, metric.mart)
-    return ("sum", metric.dataset, metric.mart, metric.period_on, metric.base_grain)
+        return ("stock", metric.dataset)
+    return ("sum", metric.dataset, metric.mart, metric.period_on)
+
+
+def base_grain(metrics: list[Metric]) -> Grain:
+    """The finest base grain of a group: its statement is composed at this grain."""
+    return min((m.base_grain for m in metrics), key=GRAINS.index)
 
 
 def grouped(metrics: list[Metric]) -> list[list[Metric]]:
@@ -80,7 +86,7 @@ def compose(metrics: list[Metric], window: Window, grain: Grain | None = None) -
         Of one group (`group_key`).
     window : Window
     grain : Grain, optional
-        Base grain where not given; other grains only for `over_time = "recompute"`.
+        The group's finest base grain where not given; others only for `over_time = "recompute"`.
 
     Returns
     -------
@@ -92,23 +98,23 @@ def compose(metrics: list[Metric], window: Window, grain: Grain | None = None) -
     if len({group_key(m) for m in metrics}) != 1:
         raise ValueError("metrics of different groups cannot share a statement")
     first = metrics[0]
-    grain = grain or first.base_grain
+    base = base_grain(metrics)
     if first.is_stock:
         return _stock(metrics, window)
-    if first.over_area == "recompute":
-        return _recompute(first, window, grain)
-    if grain != first.base_grain:
-        raise ValueError(f"{first.id} is composed at {first.base_grain} and rolled up from there")
-    return _sum(metrics, window)
+    if first.over_area == "recompute" and (grain in (None, base) or first.over_time == "recompute"):
+        return _recompute(metrics, window, grain or base)
+    if grain not in (None, base):
+        raise ValueError(f"{first.id} is composed at {base} and rolled up from there")
+    return _sum(metrics, window, base)
 
 
-def _sum(metrics: list[Metric], window: Window) -> Composed:
+def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     first = metrics[0]
     declared = contract(first.dataset)
     params: list[Any] = []
     head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params)
     event, day = _event(first)
-    period = _period(event, first.base_grain)
+    period = _period(event, grain)
     marked = [f"{day} AS local_day", f"{period} AS period"] + _marks(metrics)
     sums = []
     totals = []
@@ -119,9 +125,9 @@ def _sum(metrics: list[Metric], window: Window) -> Composed:
         ]  # fmt: skip
         totals += [f"sum(b.{c}_{i}) AS {c}_{i}" for c in ("num", "den", "n", "rep", "sim")]
     where = ""
-    if window.area is not None:
-        where = "WHERE l.area_id = ?\n"
-        params.append(window.area)
+    if window.areas is not None:
+        where = "WHERE list_contains(?, l.area_id)\n"
+        params.append(list(window.areas))
     sql = (
         f"WITH {head},\n"
         f"source AS (\n{_mart(first)}\n),\n"
@@ -140,30 +146,35 @@ def _sum(metrics: list[Metric], window: Window) -> Composed:
         "FROM by_locality AS b\nJOIN localities AS l ON l.locality_id = b.locality_id\n"
         f"{where}GROUP BY l.area_id, b.local_day, b.period"
     )
-    return Composed(sql, tuple(params), tuple(metrics), first.base_grain)
+    return Composed(sql, tuple(params), tuple(metrics), grain)
 
 
-def _recompute(metric: Metric, window: Window, grain: Grain) -> Composed:
-    declared = contract(metric.dataset)
+def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
+    first = metrics[0]
+    declared = contract(first.dataset)
     params: list[Any] = []
-    head = _records(metric, declared, window, params, join_areas=True) + _register(metric, declared, window, params)
-    event, day = _event(metric)
+    head = _records(first, declared, window, params, join_areas=True) + _register(first, declared, window, params)
+    event, day = _event(first)
     if grain not in SUB_DAY_SECONDS and grain != "day":
         day = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
     period = _period(event, grain)
+    figures = []
+    for i, metric in enumerate(metrics):
+        figures += [
+            f"CAST({metric.numerator} AS DOUBLE) AS num_{i}", f"CAST({metric.denominator or 'NULL'} AS DOUBLE) AS den_{i}",
+            f"CAST({metric.n} AS BIGINT) AS n_{i}", f"CAST({metric.n} AS BIGINT) AS rep_{i}",
+            f"CAST(round({metric.n} * avg(CASE WHEN is_simulated THEN 1.0 ELSE 0.0 END)) AS BIGINT) AS sim_{i}",
+        ]  # fmt: skip
     sql = (
         f"WITH {head},\n"
-        f"source AS (\n{_mart(metric)}\n)\n"
-        f"SELECT area_id, {day} AS local_day, {period} AS period, max(utc_offset_s) AS offset_s,\n"
-        f"  CAST({metric.numerator} AS DOUBLE) AS num_0, CAST({metric.denominator or 'NULL'} AS DOUBLE) AS den_0,\n"
-        f"  CAST({metric.n} AS BIGINT) AS n_0, CAST({metric.n} AS BIGINT) AS rep_0,\n"
-        f"  CAST(round({metric.n} * avg(CASE WHEN is_simulated THEN 1.0 ELSE 0.0 END)) AS BIGINT) AS sim_0,\n"
-        f"  max({event}) AS as_of, max(known_from_utc) AS known_from\n"
-        "FROM source\n"
-        f"{f'WHERE {metric.where}' if metric.where else ''}\n"
-        f"GROUP BY area_id, {day}, {period}"
+        f"source AS (\n{_mart(first)}\n)\n"
+        f"SELECT area_id, {day} AS local_day, {period} AS period, max(utc_offset_s) AS offset_s,\n  "
+        + ",\n  ".join(figures)
+        + f",\n  max({event}) AS as_of, max(known_from_utc) AS known_from\nFROM source\n"
+        + (f"WHERE {first.where}\n" if first.where else "")
+        + f"GROUP BY area_id, {day}, {period}"
     )
-    return Composed(sql, tuple(params), (metric,), grain)
+    return Composed(sql, tuple(params), tuple(metrics), grain)
 
 
 def _stock(metrics: list[Metric], window: Window) -> Composed:
@@ -222,9 +233,9 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
             f"{total.format(f'n.sim_{i}')} AS sim_{i}",
         ]  # fmt: skip
     where = ""
-    if window.area is not None:
-        where = "WHERE l.area_id = ?\n  "
-        params.append(window.area)
+    if window.areas is not None:
+        where = "WHERE list_contains(?, l.area_id)\n  "
+        params.append(list(window.areas))
     plus, minus = (",\n    ".join(parts) for parts in (signed[""], signed["-"]))
     common = "locality_id, {} AS local_day, event_at_utc, known_from_utc"
     latest = "max({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
@@ -266,7 +277,7 @@ def _marks(metrics: list[Metric]) -> list[str]:
             else f"CAST(NULL AS DOUBLE) AS den_{i}"
         )
         # a filter narrows the figure, not who has reported
-        columns.append("1 AS rep_%d" % i if metric.where else f"CASE WHEN {condition} THEN 1 END AS rep_{i}")
+        columns.append(f"1 AS rep_{i}" if metric.where else f"CASE WHEN {condition} THEN 1 END AS rep_{i}")
     return columns
 
 
@@ -289,9 +300,9 @@ def _records(metric: Metric, declared: Contract, window: Window, params: list[An
         params += [window.from_day, window.to_day]
     if not join_areas:
         return f'records AS (\n  SELECT r.* FROM "{declared.table}" AS r WHERE {" AND ".join(conditions)}\n)'
-    if window.area is not None:
-        conditions.append("l.area_id = ?")
-        params.append(window.area)
+    if window.areas is not None:
+        conditions.append("list_contains(?, l.area_id)")
+        params.append(list(window.areas))
     # a dataset may have a column area_id of its own (as the supplier gave it): where it counts takes its place
     own = [f'r."{name}"' for name in declared.columns if name != "area_id"]
     own += [f"r.{name}" for name in ("local_day", "event_at_utc", "utc_offset_s", "is_simulated", "known_from_utc")]

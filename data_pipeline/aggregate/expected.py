@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 
 from data_pipeline.cities import Pack
-from data_pipeline.contracts import contract, duration
+from data_pipeline.contracts import contract, contracts, duration
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import Grain, midnight_utc, next_day_floor, period_end
 
 
 class Expected:
-    """Sites in service per area and day, for the datasets of one city. Reads `sites` once a dataset.
+    """Sites in service per area and day, for the datasets of one city. Reads `sites` once.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class Expected:
 
     def __init__(self, lake: Lake, pack: Pack, known_at: datetime | None = None) -> None:
         self.lake, self.pack, self.known_at = lake, pack, known_at
+        self._all: pl.DataFrame | None = None
+        self._localities = pl.DataFrame()
         self._sites: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
 
     def applies(self, dataset: str) -> bool:
@@ -61,18 +63,13 @@ class Expected:
 
     def _of(self, dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         if dataset not in self._sites:
-            self._sites[dataset] = self._read(dataset)
+            self._sites[dataset] = self._count(dataset)
         return self._sites[dataset]
 
-    def _read(self, dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def _count(self, dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Per area the sorted days (ordinals) on which sites were opened and closed; opened unknown counts as ever."""
         declared = contract(dataset)
-        known = "" if self.known_at is None else " AND s.known_from_utc <= ?"
-        sites = self.lake.frame(
-            "SELECT l.area_id, s.opened_on, s.closed_on, s.attributes FROM sites AS s"
-            " JOIN localities AS l ON l.locality_id = s.locality_id"
-            f" WHERE s.city = ? AND s.dataset = ?{known}",
-            [self.pack.id, declared.register_dataset, *([] if self.known_at is None else [self.known_at])],
-        )
+        sites = self._read().filter(pl.col("dataset") == declared.register_dataset)
         if declared.register_where:
             wanted = declared.register_where
             keep = [
@@ -81,8 +78,22 @@ class Expected:
             ]
             sites = sites.filter(pl.Series(keep, dtype=pl.Boolean))
         found = {}
-        for (area,), rows in sites.group_by("area_id"):
+        for (area,), rows in sites.join(self._localities, on="locality_id").group_by("area_id"):
             opened = np.array([d.toordinal() if d else 0 for d in rows["opened_on"]], dtype=np.int64)
             closed = np.array([d.toordinal() for d in rows["closed_on"] if d], dtype=np.int64)
             found[str(area)] = (np.sort(opened), np.sort(closed))
         return found
+
+    def _read(self) -> pl.DataFrame:
+        """The city's sites of every register that something reports against; read once."""
+        if self._all is None:
+            registers = sorted({c.register_dataset for c in contracts().values() if c.register_dataset})
+            known = "" if self.known_at is None else " AND known_from_utc <= ?"
+            moments = [] if self.known_at is None else [self.known_at]
+            self._all = self.lake.frame(
+                "SELECT dataset, locality_id, opened_on, closed_on, attributes FROM sites"
+                f" WHERE city = ? AND list_contains(?, dataset){known}",
+                [self.pack.id, registers, *moments],
+            )
+            self._localities = self.lake.frame("SELECT locality_id, area_id FROM localities WHERE city = ?", [self.pack.id])
+        return self._all

@@ -161,7 +161,10 @@ def _parsed(path: Path, mtime_ns: int) -> tuple[Rule, ...]:
 
 def _problems(rules: tuple[Rule, ...], pack: Pack) -> list[str]:
     problems = [f"rule {key!r} stands twice" for key, n in Counter(rule.id for rule in rules).items() if n > 1]
-    offices = read_plan_facts(pack.folder / "plan", pack.id).department_names
+    try:
+        offices = read_plan_facts(pack.folder / "plan", pack.id).department_names
+    except DeclarationError:
+        offices = frozenset(rule.department for rule in rules)  # what is wrong with the plan is reported by its own check
     for rule in rules:
         where = f"rule {rule.id!r}"
         if rule.metric and rule.metric not in metrics():

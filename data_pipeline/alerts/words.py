@@ -19,11 +19,19 @@ _UNITS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def number(value: float, metric: Metric) -> tuple[str, str]:
-    """A figure with its unit, Chinese and English; a share of 0–1 is written in per cent."""
-    shown = value * 100 if metric.unit == "share" else value
+def number(value: float, metric: Metric, *, short: bool = False) -> tuple[str, str]:
+    """A figure with its unit, Chinese and English; a share of 0–1 is written in per cent.
+
+    `short` leaves out zeros at the end beyond the first decimal: bounds are round numbers.
+    """
+    share = metric.unit == "share"
+    places = max(metric.decimals - 2, 0) if share else metric.decimals
+    text = f"{value * 100 if share else value:,.{places}f}"
+    if short and "." in text:
+        whole, _, digits = text.partition(".")
+        digits = digits.rstrip("0")
+        text = f"{whole}.{digits or '0'}" if not share or digits else whole
     zh, en = _UNITS[metric.unit]
-    text = f"{shown:,.{metric.decimals}f}"
     return text + zh, text + en
 
 
@@ -42,7 +50,7 @@ def bound(when: Condition, metric: Metric) -> tuple[str, str]:
     beyond = _BEYOND[when.op]
     if when.value is None:
         return f"{beyond[0]}{_BAND[when.band or 'high'][0]}", f"{beyond[1]} {_BAND[when.band or 'high'][1]}"
-    zh, en = number(when.value, metric)
+    zh, en = number(when.value, metric, short=True)
     if when.band is None:
         return f"{beyond[0]} {zh}", f"{beyond[1]} {en}"
     return f"{beyond[0]} {zh} 及{_BAND[when.band][0]}", f"{beyond[1]} {en} and {_BAND[when.band][1]}"

@@ -70,7 +70,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         if code != "422" or "Validation" not in answer.get("description", "")
     )
     return f"""<section id="{_anchor(path, method)}"><h2><b>{method.upper()}</b> {escape(path)}</h2>
-<p>{escape(operation["summary"])}。{escape(operation.get("description", ""))}</p>
+<p>{escape(operation["summary"])}<br>{escape(operation.get("description", ""))}</p>
 {_parameters(parameters)}{_body(operation)}{_try(path, parameters) if method == "get" else _curl(path)}
 <table><thead><tr><th>状态 · Status</th><th></th><th>内容 · Content</th></tr></thead><tbody>{answers}</tbody></table></section>"""
 
@@ -155,6 +155,6 @@ def _type(schema: dict[str, Any]) -> str:
     if "const" in schema:
         return f"<code>{escape(str(schema['const']))}</code>"
     if schema.get("type") == "array":
-        inner = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        inner: dict[str, Any] = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
         return f"[{_type(inner)}]"
     return escape(schema.get("type", ""))

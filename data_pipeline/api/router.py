@@ -102,7 +102,7 @@ def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
                 "snapshot": snapshot.id if snapshot else None,
                 "snapshot_at": f"{snapshot.at_utc.isoformat()}+00:00" if snapshot else None,
                 "now": f"{now_utc().isoformat(timespec='seconds')}+00:00",
-                "pipeline": "running" if writer and writer.is_pipeline else "stopped",
+                "pipeline": "running" if writer and writer.answers_inbox else "stopped",
                 "cities": [_city_health(queries, pack) for pack in queries.cities()],
             }
         )

@@ -24,6 +24,7 @@ from data_pipeline.errors import StoreBusy
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.mappings import Mapping, load_mapping
+from data_pipeline.store.inbox import submit
 from data_pipeline.store.lock import holder
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def add_uploads(router: APIRouter, path: str, queries: Queries, home: Home) -> N
     async def deliver(request: Request, user: Annotated[User, Depends(require("report"))]) -> Response:
         """行数账目 rows_in = accepted + duplicates + quarantined · Needs role report or admin."""
         packs = {pack.id: pack for pack in queries.cities()}
-        if holder(home) is None:
+        who = holder(home)
+        if who is None or not who.answers_inbox:  # said before the file is read
             raise StoreBusy("no pipeline is running, so nothing can be taken", hint="start it: python -m data_pipeline run")
         try:
             async with request.form(max_files=1, max_fields=len(FIELDS), max_part_size=4096) as form:
@@ -91,8 +93,6 @@ def add_uploads(router: APIRouter, path: str, queries: Queries, home: Home) -> N
 
 
 def _take(form: FormData, packs: dict[str, Pack], home: Home, user: User) -> Receipt:
-    from data_pipeline.store.inbox import submit
-
     text = _fields(form)
     file = form["file"]
     assert isinstance(file, UploadFile)  # _fields has checked it

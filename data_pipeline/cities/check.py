@@ -10,11 +10,11 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from data_pipeline.alerts.rules import rule_problems
 from data_pipeline.cities.check_plan import plan_problems
 from data_pipeline.cities.model import AREA_LAYERS, LAYERS, CityFile, Level
 from data_pipeline.cities.pack import Pack, read_areas, read_city_file
 from data_pipeline.contracts import contracts
-from data_pipeline.declare import read_toml
 from data_pipeline.errors import CityBrainError, DeclarationError, did_you_mean
 from data_pipeline.times import zone
 from geo.areas import BadGeometry, geodesic_area_km2, polygonal
@@ -80,10 +80,10 @@ def _place(declared: CityFile) -> list[str]:
         return [*problems, f"city.toml: metric_crs {declared.metric_crs!r} is unknown to PROJ"]
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
         return [*problems, f"city.toml: metric_crs {declared.metric_crs} is not a projected CRS in metres"]
-    error = _scale_error(declared.metric_crs, (west + east) / 2, (south + north) / 2)
-    if not error <= MAX_SCALE_ERROR:
+    off = _scale_error(declared.metric_crs, (west + east) / 2, (south + north) / 2)
+    if not off <= MAX_SCALE_ERROR:
         problems.append(
-            f"city.toml: metric_crs {declared.metric_crs} is wrong for this place: lengths err by {error:.1%} "
+            f"city.toml: metric_crs {declared.metric_crs} is wrong for this place: lengths err by {off:.1%} "
             f"at the centre of bbox, allowed {MAX_SCALE_ERROR:.1%}; take the UTM or CGCS2000 zone of the city"
         )
     return problems
@@ -91,7 +91,8 @@ def _place(declared: CityFile) -> list[str]:
 
 def _scale_error(crs: str, lon: float, lat: float) -> float:
     """Relative error of a length of about 1 km at a point in a projected CRS, east-west or north-south."""
-    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform([lon, lon + 0.01, lon], [lat, lat, lat + 0.01])
+    transformer = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    x, y = transformer.transform([lon, lon + 0.01, lon], [lat, lat, lat + 0.01])
     errors = []
     for k, (lon2, lat2) in ((1, (lon + 0.01, lat)), (2, (lon, lat + 0.01))):
         plane = ((x[k] - x[0]) ** 2 + (y[k] - y[0]) ** 2) ** 0.5
@@ -165,8 +166,11 @@ def _area_layer(pack: Pack, name: str, level: Level) -> list[str]:
         if note:
             problems.append(f"{where}: {area_id!r} is not a valid polygon: {note}")
         found[area_id] = repaired
-    if features:
-        problems += [f"{where}: no polygon for {a!r} ({pack.areas[a].name_zh})" for a in sorted(wanted - set(found))]
+    if not features:
+        return problems or [f"{where}: holds no features"]
+    problems += [f"{where}: no polygon for {a!r} ({pack.areas[a].name_zh})" for a in sorted(wanted - set(found))]
+    if not found:
+        return problems
     problems += _outside_bbox(pack, where, found)
     if level != "zone":
         problems += _overlaps(where, found)
@@ -259,12 +263,15 @@ def _zones(pack: Pack) -> list[str]:
 
 
 def _sources(pack: Pack) -> list[str]:
+    from data_pipeline.mappings import load_mapping
+
     problems = []
     known = contracts()
     for dataset, source in pack.sources.items():
         if dataset not in known:
             near = did_you_mean(dataset, known)
-            problems.append(f"city.toml: source of unknown dataset {dataset!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            problems.append(f"city.toml: source of unknown dataset {dataset!r}{hint}")
             continue
         if source.grace and not source.cadence:
             problems.append(f"city.toml: source {dataset!r} has a grace without a cadence")
@@ -272,14 +279,14 @@ def _sources(pack: Pack) -> list[str]:
         if path is None:
             continue
         try:
-            named = read_toml(path).get("dataset")
+            named = load_mapping(path).dataset
         except DeclarationError as error:
             problems += [f"city.toml: source {dataset!r}: mapping {source.mapping!r}: {p}" for p in error.problems]
             continue
         if named != dataset:
             problems.append(f"city.toml: source {dataset!r}: mapping {source.mapping!r} is for dataset {named!r}")
     missing = [dataset for dataset in known if dataset not in pack.sources]
-    return problems + [f"city.toml: no source of dataset {d!r}; add one, if need be with state = \"off\"" for d in missing]
+    return problems + [f"city.toml: no source of dataset {d!r}; add one (state = off)" for d in missing]
 
 
 def _other_files(pack: Pack) -> list[str]:
@@ -289,11 +296,7 @@ def _other_files(pack: Pack) -> list[str]:
             read()
         except DeclarationError as error:
             problems += [f"{error.source}: {p}" for p in error.problems]
-    if (pack.folder / "alerts.toml").exists():
-        try:
-            read_toml(pack.folder / "alerts.toml")
-        except DeclarationError as error:
-            problems += [f"alerts.toml: {p}" for p in error.problems]
+    problems += rule_problems(pack)
     if not problems:
         problems += _corrections(pack)
     return problems

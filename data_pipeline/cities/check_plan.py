@@ -103,7 +103,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> tuple[list[dict[str, str]], l
 
 def _cells(name: str, rows: list[dict[str, str]]) -> Iterator[str]:
     """Problems of single cells and doubled keys of one table."""
-    where, seen = f"plan/{name}.csv", {}
+    where = f"plan/{name}.csv"
+    seen: dict[tuple[str, ...], int] = {}
     for number, row in enumerate(rows, start=2):
         for (table, column), allowed in VALUES.items():
             if table == name and row[column] not in allowed:

@@ -49,15 +49,15 @@ def load_packs(packs_dir: Path | str | None = None) -> dict[str, Pack]:
     extra = packs_folder(packs_dir)
     if extra is not None:
         if not extra.is_dir():
-            raise UsageError(f"packs folder {str(extra)!r} does not exist", hint="make a pack with new-pack … --packs DIR")
+            hint = "make a pack with new-pack … --packs DIR"
+            raise UsageError(f"packs folder {str(extra)!r} does not exist", hint=hint)
         packs |= _read([extra] if (extra / "city.toml").exists() else pack_folders(extra))
     owner: dict[str, str] = {}
     for pack in packs.values():
         for area_id in pack.areas:
             if owner.setdefault(area_id, pack.id) != pack.id:
-                raise DeclarationError(
-                    str(pack.folder), [f"area id {area_id!r} is used by {owner[area_id]!r} too; ids are unique in a store"]
-                )
+                problem = f"area id {area_id!r} is used by {owner[area_id]!r} too; ids are unique in a store"
+                raise DeclarationError(str(pack.folder), [problem])
     return packs
 
 

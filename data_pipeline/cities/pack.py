@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from datetime import date
 from functools import cached_property
@@ -271,10 +272,8 @@ def _cells(row: dict[str, str | None]) -> dict[str, object]:
         if pair != (None, None):
             cells[name] = pair
     if "population_date" in cells:
-        try:
+        with contextlib.suppress(ValueError):  # pydantic names the bad value
             cells["population_date"] = date.fromisoformat(str(cells["population_date"]))
-        except ValueError:
-            pass  # pydantic names the bad value
     return cells
 
 
@@ -322,7 +321,8 @@ def load_pack(folder: Path) -> Pack:
     """
     declared = read_city_file(folder)
     areas, problems = read_areas(folder)
-    problems += [f"city.toml: unknown layer {n!r}, allowed: {', '.join(LAYERS)}" for n in declared.layers if n not in LAYERS]
+    unknown = [name for name in declared.layers if name not in LAYERS]
+    problems += [f"city.toml: unknown layer {name!r}, allowed: {', '.join(LAYERS)}" for name in unknown]
     if not problems and not areas:
         problems.append("areas.csv: no areas")
     if problems:

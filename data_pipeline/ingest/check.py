@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from data_pipeline.contracts import Contract, duration
-from data_pipeline.errors import did_you_mean
 
 MAX_REASONS = 5
 
@@ -39,7 +38,9 @@ class Refusals:
     def table(self) -> pl.DataFrame:
         """One row a refused row: `_i` (position), column, rule of the first breach, reasons of all."""
         if not self.parts:
-            return pl.DataFrame(schema={"_i": pl.Int64, "column_name": pl.String, "rule": pl.String, "reason": pl.String})
+            return pl.DataFrame(
+                schema={"_i": pl.Int64, "column_name": pl.String, "rule": pl.String, "reason": pl.String}
+            )
         every = pl.concat(self.parts)
         grouped = every.group_by("_i", maintain_order=True).agg(
             pl.col("column_name").first(),
@@ -53,7 +54,9 @@ def _plain(number: float) -> str:
     return f"{number:g}" if abs(number) < 1e15 else repr(number)
 
 
-def rules(frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: timedelta) -> list[tuple[str, str, pl.Expr, str, pl.Expr]]:
+def rules(
+    frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: timedelta
+) -> list[tuple[str, str, pl.Expr, str, pl.Expr]]:
     """(column, rule, mask of bad rows, template, value to show) for every rule of the contract."""
     found: list[tuple[str, str, pl.Expr, str, pl.Expr]] = []
     for name, column in contract.columns.items():
@@ -61,9 +64,25 @@ def rules(frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: 
         if column.required or name in contract.key:
             found.append((name, "missing_value", value.is_null(), f"{name} is empty, but required", value))
         if column.min is not None:
-            found.append((name, "out_of_range", value < column.min, f"{{}} is below the least allowed, {_plain(column.min)}{unit}", value))
+            found.append(
+                (
+                    name,
+                    "out_of_range",
+                    value < column.min,
+                    f"{{}} is below the least allowed, {_plain(column.min)}{unit}",
+                    value,
+                )
+            )
         if column.max is not None:
-            found.append((name, "out_of_range", value > column.max, f"{{}} is above the most allowed, {_plain(column.max)}{unit}", value))
+            found.append(
+                (
+                    name,
+                    "out_of_range",
+                    value > column.max,
+                    f"{{}} is above the most allowed, {_plain(column.max)}{unit}",
+                    value,
+                )
+            )
         if column.values:
             bad = value.is_not_null() & ~value.is_in(list(column.values))
             found.append((name, "unknown_value", bad, f"{{}} is not one of {', '.join(column.values)}", value))
@@ -78,7 +97,9 @@ def rules(frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: 
     return found
 
 
-def _time_rules(frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: timedelta) -> list[tuple[str, str, pl.Expr, str, pl.Expr]]:
+def _time_rules(
+    frame: pl.DataFrame, contract: Contract, now_utc: datetime, lateness: timedelta
+) -> list[tuple[str, str, pl.Expr, str, pl.Expr]]:
     name = contract.event_time or ""
     at = pl.col(name)
     latest = now_utc + duration(contract.allowed_ahead)
@@ -105,9 +126,3 @@ def check(frame: pl.DataFrame, contract: Contract, refusals: Refusals, now_utc: 
             mask = frame.select(masks[n].alias("m")).to_series()
             values = frame.select(shown.cast(pl.String).alias("v")).to_series()
             refusals.add(mask, column, rule, template, values if len(values) == frame.height else None)
-
-
-def near_value(got: str, allowed: tuple[str, ...]) -> str:
-    """The allowed value nearest to `got`, "" where none is near."""
-    near = did_you_mean(got, allowed, 1)
-    return near[0] if near else ""

@@ -87,6 +87,11 @@ def with_companions(path: Path, mapping: Mapping | None, target: Path) -> Path:
     -------
     Path
         `path`, or `target` where a zip was needed. The same files give the same bytes.
+
+    Raises
+    ------
+    DeliveryError
+        The delivery is a zip already and does not hold the second file.
     """
     extra = []
     for join in mapping.joins if mapping else []:
@@ -98,4 +103,9 @@ def with_companions(path: Path, mapping: Mapping | None, target: Path) -> Path:
     if path.suffix.lower() == ".shp":
         parts = sorted(p for p in path.parent.iterdir() if p.stem == path.stem)
         return bundle([*parts, *extra], target)
+    if extra and members(path):
+        raise DeliveryError(
+            f"{path.name}: the mapping joins {', '.join(e.name for e in extra)}, which lies beside the zip, not in it",
+            hint="put it into the zip",
+        )
     return bundle([path, *extra], target) if extra else path

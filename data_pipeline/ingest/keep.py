@@ -12,9 +12,8 @@ from pathlib import Path
 
 from data_pipeline.errors import DeliveryError, StoreError
 from data_pipeline.home import Home
+from data_pipeline.ingest.companions import with_companions
 from data_pipeline.mappings import Mapping
-from data_pipeline.sources import bundle
-from data_pipeline.sources.held import SHAPEFILE_PARTS
 
 _CHUNK = 4 * 1024 * 1024
 MAX_BYTES = 2 * 1024**3  # the largest delivery any reader takes
@@ -134,23 +133,13 @@ def in_one_piece(path: Path, filename: str, mapping: Mapping | None) -> Iterator
     A folder, a shapefile with its side files, and a file whose mapping joins a second one (beside
     it or beside the mapping) become one zip, so that what is kept can always be read again.
     """
-    parts = [path]
-    if path.suffix.lower() == ".shp" and path.is_file():
-        parts = sorted(p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() in SHAPEFILE_PARTS)
-    for join in mapping.joins if mapping is not None else ():
-        folders = [path.parent, *([mapping.folder] if mapping is not None and mapping.folder else [])]
-        parts += [p for p in (folder / join.file for folder in folders) if p.is_file()][:1]
-    if (path.is_file() and len(parts) == 1) or not path.exists():
-        yield path, filename
-        return
-    if not any(part.is_file() or any(part.iterdir()) for part in parts):
-        raise DeliveryError(f"{filename}: the folder is empty", hint="deliver the files of the table in it")
     with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
-        name = filename if filename.lower().endswith(".zip") else f"{filename}.zip"
         try:
-            yield bundle(parts, Path(folder) / "bundle.zip"), name
+            found = with_companions(path, mapping, Path(folder) / "bundle.zip") if path.exists() else path
         except FileNotFoundError as error:
             raise DeliveryError(f"{filename}: {error.filename} vanished while it was read", hint="deliver it again") from None
+        is_bundle = found != path and not filename.lower().endswith(".zip")
+        yield found, f"{filename}.zip" if is_bundle else filename
 
 
 def _hash(path: Path) -> tuple[str, int]:

@@ -13,17 +13,25 @@ from data_pipeline.ingest.values import Converted, half_width, trimmed
 US = pl.Datetime("us")
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 # tried on whole columns, in this order, before single texts are looked at
-_LOCAL = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M")
+_LOCAL = (
+    "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f",
+)  # fmt: skip
 _WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
 _NUMERIC = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
-_DATE = r"(?:(?P<y>\d{4})(?P<s1>[-/.年])(?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?|(?P<a>\d{1,2})(?P<s2>[-/.])(?P<b>\d{1,2})(?P=s2)(?P<y2>\d{4})|(?P<c>\d{8}))"
-_CLOCK = r"(?:(?P<pre>上午|下午|中午)?\s*(?P<h>\d{1,2})[:时点](?P<mi>\d{2})分?(?:[:]?(?P<sec>\d{2})秒?(?:[.,](?P<f>\d{1,9}))?)?|(?P<hms>\d{4}(?:\d{2})?))?"
-_MOMENT = re.compile(rf"{_DATE}(?:[T\s]*{_CLOCK})?\s*(?P<ap>[AaPp]\.?[Mm]\.?)?\s*(?P<z>Z|UTC|GMT|[+-]\d{{2}}(?::?\d{{2}})?)?")
+_DATE = (
+    r"(?:(?P<y>\d{4})(?P<s1>[-/.年])(?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
+    r"|(?P<a>\d{1,2})(?P<s2>[-/.])(?P<b>\d{1,2})(?P=s2)(?P<y2>\d{4})|(?P<c>\d{8}))"
+)
+_CLOCK = (
+    r"(?:(?P<pre>上午|下午|中午)?\s*(?P<h>\d{1,2})[:时点](?P<mi>\d{2})分?(?:[:]?(?P<sec>\d{2})秒?(?:[.,](?P<f>\d{1,9}))?)?"
+    r"|(?P<hms>\d{4}(?:\d{2})?))?"
+)
+_HALF, _ZONE = r"(?P<ap>[AaPp]\.?[Mm]\.?)?", r"(?P<z>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
+_MOMENT = re.compile(rf"{_DATE}(?:[T\s]*{_CLOCK})?\s*{_HALF}\s*{_ZONE}")
 
 
-def to_utc(
-    series: pl.Series, tz: ZoneInfo, formats: list[str], groups: list[pl.Series] | None = None
-) -> Converted:
+def to_utc(series: pl.Series, tz: ZoneInfo, formats: list[str], groups: list[pl.Series] | None = None) -> Converted:
     """Times as naive UTC, microseconds.
 
     A time without offset is local in `tz`. Of a local hour that comes twice (end of summer time)
@@ -39,12 +47,26 @@ def to_utc(
     if isinstance(series.dtype, pl.Datetime):
         if series.dtype.time_zone:
             return Converted(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(US))
-        return _localize(Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))), series.cast(US), tz, groups, series)
+        return _localize(
+            Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))),
+            series.cast(US),
+            tz,
+            groups,
+            series,
+        )
     if series.dtype == pl.Date:
-        return _localize(Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))), series.cast(US), tz, groups, series)
+        return _localize(
+            Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))),
+            series.cast(US),
+            tz,
+            groups,
+            series,
+        )
     if series.dtype.is_float():
         whole = series.is_finite() & (series == series.round()) & (series.abs() < 2**53)
-        series = series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), series.cast(pl.String))
+        series = (
+            series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), series.cast(pl.String))
+        )
     text = trimmed(series.cast(pl.String))
     if formats:
         utc, local, codes = _declared(text, formats)
@@ -54,8 +76,15 @@ def to_utc(
     odd = text.is_not_null() & utc.is_null() & local.is_null()
     if odd.any():
         said = f" (declared: {', '.join(formats)})" if formats else ""
-        done.refuse(odd & (codes == "impossible_time"), "impossible_time", "{} is a day or time that does not exist", text)
-        done.refuse(odd & (codes == "ambiguous_time"), "ambiguous_time", "{} can be read as day/month or month/day; declare `time_formats` in the mapping", text)
+        done.refuse(
+            odd & (codes == "impossible_time"), "impossible_time", "{} is a day or time that does not exist", text
+        )
+        done.refuse(
+            odd & (codes == "ambiguous_time"),
+            "ambiguous_time",
+            "{} can be read as day/month or month/day; declare `time_formats` in the mapping",
+            text,
+        )
         done.refuse(odd & (codes == "bad_time"), "bad_time", f"{{}} is not a time that can be read{said}", text)
     return _localize(done, local, tz, groups, text)
 
@@ -120,10 +149,16 @@ def _declared(text: pl.Series, formats: list[str]) -> tuple[pl.Series, pl.Series
             local = local.zip_with(~open_rows, _sane(_strptime(text, form)))
     # digits in the right places but no such day: said to be impossible rather than unreadable
     shape = text.str.contains(r"^\D*\d{1,4}\D\d{1,2}\D\d{1,4}").fill_null(False)
-    codes = pl.DataFrame({"s": shape}).select(pl.when("s").then(pl.lit("impossible_time")).otherwise(pl.lit("bad_time"))).to_series()
+    codes = (
+        pl.DataFrame({"s": shape})
+        .select(pl.when("s").then(pl.lit("impossible_time")).otherwise(pl.lit("bad_time")))
+        .to_series()
+    )
     known = [form for form in formats if form not in _NUMERIC and form not in ("excel", "iso")]
     if known and codes.len():
-        like = pl.Series([_like(known, t) for t in text.filter(shape & utc.is_null() & local.is_null()).to_list()], dtype=pl.Boolean)
+        like = pl.Series(
+            [_like(known, t) for t in text.filter(shape & utc.is_null() & local.is_null()).to_list()], dtype=pl.Boolean
+        )
         index = (shape & utc.is_null() & local.is_null()).arg_true()
         codes = codes.scatter(index.filter(~like), "bad_time") if len(index) and not like.all() else codes
     return utc, local, codes
@@ -151,30 +186,49 @@ def _strptime(text: pl.Series, form: str) -> pl.Series:
 
 
 def _found_out(text: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """(UTC, local, rule) of texts without declared format; whole-column formats first, odd texts one by one."""
     n = len(text)
     utc, local = _empty(n), _empty(n)
     codes = pl.Series(["bad_time"], dtype=pl.String).new_from_index(0, n)
-    left = text
+    rows = text.is_not_null().arg_true()
+    left = text.gather(rows)
     for form in (*_LOCAL, *_WITH_OFFSET):
-        if left.null_count() == n:
+        if not len(left):
             return utc, local, codes
+        # a format none of the first texts has is not worth a pass over the column
+        if _whole(left.head(20), form).null_count() == min(len(left), 20):
+            continue
+        found = _whole(left, form)
+        hit = found.is_not_null()
         if form in _WITH_OFFSET:
-            found = _sane(left.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone(None).cast(US))
-            utc = utc.zip_with(found.is_null(), found)
+            utc = utc.scatter(rows.filter(hit), found.filter(hit))
         else:
-            found = _sane(_strptime(left, form))
-            local = local.zip_with(found.is_null(), found)
-        left = left.set(found.is_not_null(), None)
-    words = left.drop_nulls().unique()
-    if not len(words):
+            local = local.scatter(rows.filter(hit), found.filter(hit))
+        rows, left = rows.filter(~hit), left.filter(~hit)
+    if not len(left):
         return utc, local, codes
+    words = left.unique()
     read = [parse_moment(word) for word in words.to_list()]
     table = pl.DataFrame(
-        {"w": words, "utc": pl.Series([r[0] for r in read], dtype=US), "local": pl.Series([r[1] for r in read], dtype=US), "code": [r[2] for r in read]}
+        {
+            "w": words,
+            "utc": pl.Series([r[0] for r in read], dtype=US),
+            "local": pl.Series([r[1] for r in read], dtype=US),
+            "code": [r[2] for r in read],
+        }
     )
     looked = pl.DataFrame({"w": left}).join(table, on="w", how="left", maintain_order="left")
-    here = left.is_not_null()
-    return utc.zip_with(~here, looked["utc"]), local.zip_with(~here, looked["local"]), codes.zip_with(~here, looked["code"])
+    return (
+        utc.scatter(rows, looked["utc"]),
+        local.scatter(rows, looked["local"]),
+        codes.scatter(rows, looked["code"]),
+    )
+
+
+def _whole(text: pl.Series, form: str) -> pl.Series:
+    if form in _WITH_OFFSET:
+        return _sane(text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone(None).cast(US))
+    return _sane(_strptime(text, form))
 
 
 def parse_moment(text: str) -> tuple[datetime | None, datetime | None, str]:
@@ -241,7 +295,9 @@ def _offset(text: str) -> timedelta:
     return -size if text[0] == "-" else size
 
 
-def _localize(done: Converted, local: pl.Series, tz: ZoneInfo, groups: list[pl.Series] | None, shown: pl.Series) -> Converted:
+def _localize(
+    done: Converted, local: pl.Series, tz: ZoneInfo, groups: list[pl.Series] | None, shown: pl.Series
+) -> Converted:
     """Local moments to UTC into `done.values`, which holds those that already are UTC."""
     if local.null_count() == len(local):
         return done
@@ -249,7 +305,12 @@ def _localize(done: Converted, local: pl.Series, tz: ZoneInfo, groups: list[pl.S
     early = _as_utc(local, zone, "earliest")
     late = _as_utc(local, zone, "latest")
     missing = local.is_not_null() & early.is_null()
-    done.refuse(missing, "nonexistent_local_time", f"{{}} does not exist in {zone}: the clock was put forward", shown.cast(pl.String))
+    done.refuse(
+        missing,
+        "nonexistent_local_time",
+        f"{{}} does not exist in {zone}: the clock was put forward",
+        shown.cast(pl.String),
+    )
     repeated = (early != late).fill_null(False)
     if repeated.any():
         second = _second_occurrence(local, early, repeated, groups or [])
@@ -277,7 +338,10 @@ def _second_occurrence(local: pl.Series, early: pl.Series, repeated: pl.Series, 
     table = table.sort("i", descending=backwards)
     over = [*keys, "night"]
     table = table.with_columns(
-        ((pl.col("t").cum_count().over([*over, "t"]) > 1) | (pl.col("t").diff().over(over) < timedelta(0)).fill_null(False)).alias("again")
+        (
+            (pl.col("t").cum_count().over([*over, "t"]) > 1)
+            | (pl.col("t").diff().over(over) < timedelta(0)).fill_null(False)
+        ).alias("again")
     ).with_columns(pl.col("again").cast(pl.Int8).cum_max().over(over).cast(pl.Boolean).alias("second"))
     flags = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(local)).to_numpy().copy()
     flags[table["i"].to_numpy()] = table["second"].to_numpy()

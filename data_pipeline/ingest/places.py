@@ -17,7 +17,12 @@ BBox = tuple[float, float, float, float]
 
 
 def to_lon_lat(
-    frame: pl.DataFrame, contract: Contract, mapping: Mapping | None, declared: str, refuse: Refuse, bbox: BBox | None = None
+    frame: pl.DataFrame,
+    contract: Contract,
+    mapping: Mapping | None,
+    declared: str,
+    refuse: Refuse,
+    bbox: BBox | None = None,
 ) -> tuple[pl.Series, pl.Series]:
     """Longitude and latitude in WGS84 degrees, null where there is none or it is refused.
 
@@ -39,11 +44,23 @@ def to_lon_lat(
     geographic = not datum.startswith(("EPSG", "PROJ", "GEOG")) or datum == "EPSG:4326"
     decimal_comma = bool(mapping and mapping.decimal_comma)
     x, y = (
-        _axis(frame[name], contract.columns[axis], decimal_comma, geographic, lambda *a, n=axis: refuse(a[0], n, *a[1:]))
+        _axis(
+            frame[name], contract.columns[axis], decimal_comma, geographic, lambda *a, n=axis: refuse(a[0], n, *a[1:])
+        )
         for name, axis in zip(names, ("lon", "lat"), strict=True)
     )
-    shown = frame.select(pl.format("{}, {}", pl.col(names[0]).cast(pl.String).fill_null("?"), pl.col(names[1]).cast(pl.String).fill_null("?"))).to_series()
-    refuse(x.is_null() != y.is_null(), "lon" if x.null_count() else "lat", "half_a_position", "only one coordinate of two: {}", shown)
+    shown = frame.select(
+        pl.format(
+            "{}, {}", pl.col(names[0]).cast(pl.String).fill_null("?"), pl.col(names[1]).cast(pl.String).fill_null("?")
+        )
+    ).to_series()
+    refuse(
+        x.is_null() != y.is_null(),
+        "lon" if x.null_count() else "lat",
+        "half_a_position",
+        "only one coordinate of two: {}",
+        shown,
+    )
     both = x.is_not_null() & y.is_not_null()
     zero = both & (x == 0) & (y == 0)
     refuse(zero, "lon", "null_island", "the position is 0,0 ({}), where no city lies", shown)
@@ -69,7 +86,10 @@ def _names(frame: pl.DataFrame, mapping: Mapping | None, declared: str) -> tuple
     if mapping is not None and mapping.coordinates is not None:
         names, datum = (mapping.coordinates.x, mapping.coordinates.y), mapping.coordinates.crs
     elif "lon" not in frame.columns and "geometry_x" in frame.columns:
-        names, datum = ("geometry_x", "geometry_y"), (mapping.datum if mapping and mapping.datum else declared) or "WGS84"
+        names, datum = (
+            ("geometry_x", "geometry_y"),
+            (mapping.datum if mapping and mapping.datum else declared) or "WGS84",
+        )
     elif mapping is not None and mapping.datum:
         datum = mapping.datum
     return names, canonical_datum(datum)

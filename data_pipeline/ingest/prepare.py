@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,8 @@ class Prepared:
         What a person should know of the delivery (encoding, extra columns, blank rows).
     seconds : dict of str to float
         Time taken by `read`, `reshape`, `convert`, `check`, `refuse`.
+    shaped : Shaped, optional
+        The rows in the supplier's words, for `original`.
     """
 
     frame: pl.DataFrame
@@ -55,6 +57,15 @@ class Prepared:
     format: str = ""
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    shaped: Shaped | None = field(default=None, repr=False, compare=False)
+
+    def original(self, row_numbers: pl.Series) -> list[str]:
+        """JSON of the values as they came, for rows of `frame` that a later step refuses."""
+        if self.shaped is None:
+            raise ValueError("these rows were not prepared from a delivery")
+        places = pl.DataFrame({ROW: self.shaped.frame[ROW]}).with_row_index("_i")
+        rows = pl.DataFrame({ROW: row_numbers}).join(places, on=ROW, how="left", maintain_order="left")
+        return self.shaped.originals(rows["_i"])
 
 
 def prepare(
@@ -116,7 +127,7 @@ def prepare(
     lap("check")
     frame, refused = _parted(typed, shaped, refusals)
     lap("refuse")
-    return Prepared(frame, refused, shaped.rows_in, raw.format, tuple(shaped.notes), seconds)
+    return Prepared(frame, refused, shaped.rows_in, raw.format, tuple(shaped.notes), seconds, shaped)
 
 
 def _options(path: Path, mapping: Mapping | None, limits: ReadOptions | None) -> ReadOptions:
@@ -130,7 +141,12 @@ def _options(path: Path, mapping: Mapping | None, limits: ReadOptions | None) ->
 
 
 def convert(
-    shaped: Shaped, contract: Contract, mapping: Mapping | None, tz: ZoneInfo, refusals: Refusals, bbox: BBox | None = None
+    shaped: Shaped,
+    contract: Contract,
+    mapping: Mapping | None,
+    tz: ZoneInfo,
+    refusals: Refusals,
+    bbox: BBox | None = None,
 ) -> pl.DataFrame:
     """The contract's columns in its types and `row_number`; what cannot be converted is null and refused."""
     frame = shaped.frame
@@ -152,7 +168,12 @@ def convert(
         for mask, rule, template, shown in converted.broken:
             refusals.add(mask, name, rule, template, shown)
         done[name] = converted.values
-    if "path" in contract.columns and "path" not in frame.columns and "geometry_wkt" in frame.columns and not shaped.crs:
+    if (
+        "path" in contract.columns
+        and "path" not in frame.columns
+        and "geometry_wkt" in frame.columns
+        and not shaped.crs
+    ):
         done["path"] = frame["geometry_wkt"]
     ordered = {name: done[name].cast(kind) for name, kind in contract.polars_schema().items()}
     return pl.DataFrame(ordered).with_columns(frame[ROW])
@@ -196,8 +217,3 @@ def _parted(typed: pl.DataFrame, shaped: Shaped, refusals: Refusals) -> tuple[pl
         typed[ROW].gather(rows).alias("row_number"), pl.Series("original", shaped.originals(rows), dtype=pl.String)
     ).select(pl.col(name).cast(kind) for name, kind in REFUSED_SCHEMA.items())
     return typed.filter(good), pl.concat([refused, shaped.refused]).sort("row_number")
-
-
-def lateness_of(contract: Contract, mapping: Mapping | None) -> timedelta:
-    """How old an event may be when it arrives: the mapping's word, else the contract's."""
-    return duration(mapping.allowed_lateness if mapping and mapping.allowed_lateness else contract.allowed_lateness)

@@ -14,7 +14,7 @@ from data_pipeline.store.lake import Lake
 
 if TYPE_CHECKING:
     from data_pipeline.cities import Pack
-    from data_pipeline.ingest.writer import Commit
+    from data_pipeline.ingest.commit import Commit
 
 # columns of a register that `sites` has itself; the others go into `attributes`
 OWN = ("site_id", "name", "name_en", "lon", "lat", "opened_on", "closed_on")

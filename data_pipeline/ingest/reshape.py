@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,10 @@ class Shaped:
         picked = self.frame[rows]
         source = self.source[picked[SOURCE]]
         if not self.wide:
-            return [as_json(row) for row in source.drop(ROW, *[c for c in (FILE,) if c in source.columns]).iter_rows(named=True)]
+            return [
+                as_json(row)
+                for row in source.drop(ROW, *[c for c in (FILE,) if c in source.columns]).iter_rows(named=True)
+            ]
         # one cell of a wide row, under its own column name: the same mapping reads it again
         ids = source.select([c for c in self.kept if c in source.columns]).to_dicts()
         names = [self.wide[n] if n is not None else "" for n in picked[CELL].to_list()]
@@ -70,7 +73,14 @@ class Shaped:
 
 
 def reshape(
-    raw: Raw, contract: Contract, mapping: Mapping | None, tz: ZoneInfo, *, filename: str, path: Path, beside: Sequence[Path] = ()
+    raw: Raw,
+    contract: Contract,
+    mapping: Mapping | None,
+    tz: ZoneInfo,
+    *,
+    filename: str,
+    path: Path,
+    beside: Sequence[Path] = (),
 ) -> Shaped:
     """Apply a mapping (or none) to a table.
 
@@ -88,9 +98,19 @@ def reshape(
     return shaped
 
 
-def _map(shaped: Shaped, contract: Contract, mapping: Mapping, tz: ZoneInfo, filename: str, path: Path, beside: Sequence[Path]) -> None:
+def _map(
+    shaped: Shaped,
+    contract: Contract,
+    mapping: Mapping,
+    tz: ZoneInfo,
+    filename: str,
+    path: Path,
+    beside: Sequence[Path],
+) -> None:
     if mapping.file_pattern:
-        shaped.frame = extract(shaped.frame, Extract(column=FILE, pattern=mapping.file_pattern), "file_pattern", filename)
+        shaped.frame = extract(
+            shaped.frame, Extract(column=FILE, pattern=mapping.file_pattern), "file_pattern", filename
+        )
         empty = shaped.frame.filter(pl.col(next(iter(re.compile(mapping.file_pattern).groupindex), FILE)).is_null())
         if empty.height:
             raise DeliveryError(
@@ -99,7 +119,9 @@ def _map(shaped: Shaped, contract: Contract, mapping: Mapping, tz: ZoneInfo, fil
             )
     shaped.frame, renamed = rename(shaped.frame, mapping.rename, filename, shaped.notes)
     if mapping.drop:
-        shaped.frame = shaped.frame.drop([c for c in mapping.drop if c in shaped.frame.columns and c not in (ROW, SOURCE)])
+        shaped.frame = shaped.frame.drop(
+            [c for c in mapping.drop if c in shaped.frame.columns and c not in (ROW, SOURCE)]
+        )
     shaped.frame = without_nulls(shaped.frame, mapping.null_values, mapping.null_values_in)
     _generate_time(shaped, mapping, tz)
     wide = _wide_columns(shaped.frame, mapping.wide_to_long, filename, _fixed(mapping)) if mapping.wide_to_long else []
@@ -115,14 +137,16 @@ def _map(shaped: Shaped, contract: Contract, mapping: Mapping, tz: ZoneInfo, fil
     if mapping.split_rows:
         _split(shaped, mapping)
     for name, text in mapping.expressions.items():
-        shaped.frame = shaped.frame.with_columns(_evaluated(shaped.frame, text, f"expressions.{name}", filename).alias(name))
+        shaped.frame = shaped.frame.with_columns(
+            _evaluated(shaped.frame, text, f"expressions.{name}", filename).alias(name)
+        )
     for n, rule in enumerate(mapping.filter_rules()):
         keep = _evaluated(shaped.frame, rule.expression, f"filters.{n}", filename)
         if keep.dtype != pl.Boolean:
             raise DeliveryError(f"{filename}: filters.{n} gives {keep.dtype}, not true or false: {rule.expression!r}")
         says = rule.says or f"only rows with {rule.expression} are taken"
         shaped.excluded.append((~keep.fill_null(False), "", "filtered_by_mapping", f"left out by the mapping: {says}"))
-    shaped.frame = _mapped_values(shaped.frame, mapping)
+    shaped.frame = _mapped_values(_adopt_names(shaped.frame, contract, filename), mapping)
     for name, value in mapping.constants.items():
         shaped.frame = shaped.frame.with_columns(pl.lit(value).alias(name))
 
@@ -133,7 +157,9 @@ def normal(name: str) -> str:
     return re.sub(r"[\s\-_]+", "_", plain.strip()).lower()
 
 
-def rename(frame: pl.DataFrame, renames: dict[str, str], filename: str, notes: list[str]) -> tuple[pl.DataFrame, dict[str, str]]:
+def rename(
+    frame: pl.DataFrame, renames: dict[str, str], filename: str, notes: list[str]
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """`frame` under its new names, and new name → name in the file. Absent columns are noted."""
     by_normal: dict[str, list[str]] = {}
     for name in frame.columns:
@@ -145,25 +171,34 @@ def rename(frame: pl.DataFrame, renames: dict[str, str], filename: str, notes: l
             found[near[0]] = wanted
         elif not near:
             close = did_you_mean(given, frame.columns)
-            notes.append(f"column {given!r} of the mapping is not in the file" + (f" (renamed to {close[0]!r}?)" if close else ""))
+            notes.append(
+                f"column {given!r} of the mapping is not in the file"
+                + (f" (renamed to {close[0]!r}?)" if close else "")
+            )
         else:
             raise DeliveryError(f"{filename}: {given!r} of the mapping fits several columns: {', '.join(near)}")
     doubled = sorted({w for w in found.values() if list(found.values()).count(w) > 1})
     if doubled:
-        raise DeliveryError(f"{filename}: several columns are renamed to {', '.join(doubled)}", hint="correct `rename` in the mapping")
+        raise DeliveryError(
+            f"{filename}: several columns are renamed to {', '.join(doubled)}", hint="correct `rename` in the mapping"
+        )
     in_the_way = [w for w in found.values() if w in frame.columns and w not in found]
     if in_the_way:
         notes.append(f"columns of the file set aside, as the mapping fills them otherwise: {', '.join(in_the_way)}")
     return frame.drop(in_the_way).rename(found), {wanted: given for given, wanted in found.items()}
 
 
-def without_nulls(frame: pl.DataFrame, everywhere: Sequence[str], by_column: dict[str, list[str]] | None = None) -> pl.DataFrame:
+def without_nulls(
+    frame: pl.DataFrame, everywhere: Sequence[str], by_column: dict[str, list[str]] | None = None
+) -> pl.DataFrame:
     """Text that stands for "no value" as null, compared without blanks around it."""
     changes = []
     for name, dtype in frame.schema.items():
         words = [*everywhere, *(by_column or {}).get(name, [])]
         if words and dtype == pl.String:
-            changes.append(pl.when(pl.col(name).str.strip_chars().is_in(words)).then(None).otherwise(pl.col(name)).alias(name))
+            changes.append(
+                pl.when(pl.col(name).str.strip_chars().is_in(words)).then(None).otherwise(pl.col(name)).alias(name)
+            )
         elif (by_column or {}).get(name):
             text = pl.col(name).cast(pl.String)
             changes.append(pl.when(text.is_in(words)).then(None).otherwise(pl.col(name)).alias(name))
@@ -185,9 +220,15 @@ def _wide_columns(frame: pl.DataFrame, wide: WideToLong, filename: str, fixed: s
             hint="`keep` holds names after `rename`",
         )
     names = [name for name in frame.columns if name not in fixed and name not in wide.keep]
-    names = [n for n in names if (not wide.columns or re.search(wide.columns, n)) and not (wide.exclude and re.search(wide.exclude, n))]
+    names = [
+        n
+        for n in names
+        if (not wide.columns or re.search(wide.columns, n)) and not (wide.exclude and re.search(wide.exclude, n))
+    ]
     if not names:
-        raise DeliveryError(f"{filename}: wide_to_long finds no column to turn", hint="correct `columns` or `keep` in the mapping")
+        raise DeliveryError(
+            f"{filename}: wide_to_long finds no column to turn", hint="correct `columns` or `keep` in the mapping"
+        )
     return names
 
 
@@ -218,7 +259,9 @@ def _fill(shaped: Shaped, mapping: Mapping, wide: list[str], filename: str) -> N
     columns = fill.columns or wide
     absent = [c for c in [*columns, *fill.by] if c not in shaped.frame.columns]
     if absent or not columns:
-        raise DeliveryError(f"{filename}: forward_fill has no column {', '.join(absent) or '(none given)'}", hint="names after `rename`")
+        raise DeliveryError(
+            f"{filename}: forward_fill has no column {', '.join(absent) or '(none given)'}", hint="names after `rename`"
+        )
     blank_free = [
         pl.when(pl.col(c).str.strip_chars() == "").then(None).otherwise(pl.col(c)).alias(c)
         for c in columns if shaped.frame.schema[c] == pl.String
@@ -234,17 +277,17 @@ def melted(frame: pl.DataFrame, wide: WideToLong, columns: list[str]) -> pl.Data
     if len({frame.schema[c] for c in columns}) > 1:
         frame = frame.with_columns(pl.col(columns).cast(pl.String))
     long = frame.unpivot(columns, index=index, variable_name=wide.name_into, value_name=wide.value_into)
-    cell = pl.Series(CELL, range(len(columns)), dtype=pl.Int64)
-    long = long.with_columns(pl.lit(cell).repeat_by(frame.height).explode().alias(CELL) if False else _cells(len(columns), frame.height))
+    # unpivot puts the columns one after the other, each with all rows
+    long = long.with_columns((pl.int_range(pl.len(), dtype=pl.Int64) // max(frame.height, 1)).alias(CELL))
     if wide.empty == "skip":
         value = pl.col(wide.value_into)
-        empty = value.is_null() | (value.str.strip_chars() == "") if long.schema[wide.value_into] == pl.String else value.is_null()
+        empty = (
+            value.is_null() | (value.str.strip_chars() == "")
+            if long.schema[wide.value_into] == pl.String
+            else value.is_null()
+        )
         long = long.filter(~empty)
     return long
-
-
-def _cells(columns: int, rows: int) -> pl.Expr:
-    return (pl.int_range(pl.len(), dtype=pl.Int64) // max(rows, 1)).alias(CELL)
 
 
 def _melt(shaped: Shaped, wide: WideToLong, columns: list[str], renamed: dict[str, str]) -> None:
@@ -262,7 +305,9 @@ def _melt(shaped: Shaped, wide: WideToLong, columns: list[str], renamed: dict[st
 def extract(frame: pl.DataFrame, one: Extract, what: str, filename: str) -> pl.DataFrame:
     """`frame` with the named groups of a regular expression over one column's text."""
     if one.column not in frame.columns:
-        raise DeliveryError(f"{filename}: {what} reads {one.column!r}, which is not in the table", hint="use the name after `rename`")
+        raise DeliveryError(
+            f"{filename}: {what} reads {one.column!r}, which is not in the table", hint="use the name after `rename`"
+        )
     groups = list(re.compile(one.pattern).groupindex)
     found = frame.select(pl.col(one.column).cast(pl.String).str.extract_groups(one.pattern).alias("g")).unnest("g")
     return frame.with_columns(found.select(groups))
@@ -283,7 +328,9 @@ def _join(shaped: Shaped, join: Any, mapping: Mapping, filename: str, path: Path
             hint="`on` and `columns` are names after `rename`",
         )
     keys = [f"_key_{n}" for n in range(len(join.on))]
-    as_text = [pl.col(name).cast(pl.String).str.strip_chars().alias(key) for name, key in zip(join.on, keys, strict=True)]
+    as_text = [
+        pl.col(name).cast(pl.String).str.strip_chars().alias(key) for name, key in zip(join.on, keys, strict=True)
+    ]
     other = other.select([*as_text, *join.columns]).filter(pl.all_horizontal(pl.col(keys).is_not_null()))
     twice = other.filter(pl.struct(keys).is_duplicated())
     if twice.height:
@@ -296,7 +343,9 @@ def _join(shaped: Shaped, join: Any, mapping: Mapping, filename: str, path: Path
     frame = frame.join(other, on=keys, how="left", maintain_order="left")
     if join.required:
         alone = frame["_partner"].is_null()
-        shaped.excluded.append((alone, join.on[0], "no_partner", f"no row with this {', '.join(join.on)} in {join.file}"))
+        shaped.excluded.append(
+            (alone, join.on[0], "no_partner", f"no row with this {', '.join(join.on)} in {join.file}")
+        )
     shaped.frame = frame.drop([*keys, "_partner"])
 
 
@@ -320,7 +369,9 @@ def _total(frame: pl.DataFrame, name: str, into: str, expression: str, filename:
     try:
         totals = table.group_by("_owner").agg(pl.sql_expr(expression).alias(into))
     except pl.exceptions.PolarsError as error:
-        raise DeliveryError(f"{filename}: list_totals.{into}: {expression!r} fails: {str(error).splitlines()[0]}") from None
+        raise DeliveryError(
+            f"{filename}: list_totals.{into}: {expression!r} fails: {str(error).splitlines()[0]}"
+        ) from None
     frame = frame.drop([into] if into in frame.columns else [])
     here = frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_owner"))
     return here.join(totals, on="_owner", how="left", maintain_order="left").drop("_owner")
@@ -334,8 +385,15 @@ def _split(shaped: Shaped, mapping: Mapping) -> None:
     frame = shaped.frame.with_columns(pieces.alias("_pieces"))
     k = max(int(frame["_pieces"].list.len().max() or 1), 1)
     frame = frame.with_columns(pl.int_ranges(pl.max_horizontal(pl.col("_pieces").list.len(), 1)).alias("_piece_no"))
-    frame = frame.with_columns(pl.when(pl.col("_pieces").list.len() == 0).then(pl.lit([None], dtype=pl.List(pl.String))).otherwise("_pieces").alias("_pieces"))
-    frame = frame.explode("_pieces", "_piece_no").with_columns(((pl.col(ROW) - 1) * k + pl.col("_piece_no") + 1).alias(ROW))
+    frame = frame.with_columns(
+        pl.when(pl.col("_pieces").list.len() == 0)
+        .then(pl.lit([None], dtype=pl.List(pl.String)))
+        .otherwise("_pieces")
+        .alias("_pieces")
+    )
+    frame = frame.explode("_pieces", "_piece_no").with_columns(
+        ((pl.col(ROW) - 1) * k + pl.col("_piece_no") + 1).alias(ROW)
+    )
     grouped = re.compile(rule.pattern).groups > 0
     piece = pl.col("_pieces").str.extract(rule.pattern, 1) if grouped else pl.col("_pieces")
     shaped.frame = frame.with_columns(piece.alias(rule.into)).drop("_pieces", "_piece_no")
@@ -378,34 +436,41 @@ def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _match_names(shaped: Shaped, contract: Contract, mapping: Mapping | None, filename: str) -> None:
-    """Columns under the contract's names (case, blanks and order do not matter); what is missing, extra, near."""
-    frame = shaped.frame
-    system = {ROW, SOURCE, CELL, FILE}
-    free = [name for name in frame.columns if name not in contract.columns and name not in system and not name.startswith("_")]
+def _adopt_names(frame: pl.DataFrame, contract: Contract, filename: str) -> pl.DataFrame:
+    """Columns that are called as in the contract but for case and blanks, under the contract's names."""
     found: dict[str, str] = {}
-    for name in free:
+    for name in _free(frame, contract):
         wanted = normal(name)
         if wanted in contract.columns and wanted not in frame.columns:
             if wanted in found.values():
-                raise DeliveryError(f"{filename}: several columns are called {wanted!r} but for case and blanks", hint="rename all but one")
+                raise DeliveryError(
+                    f"{filename}: several columns are called {wanted!r} but for case and blanks",
+                    hint="rename all but one",
+                )
             found[name] = wanted
-    frame = frame.rename(found)
-    extra = [name for name in free if name not in found and name not in GEOMETRY]
+    return frame.rename(found)
+
+
+def _free(frame: pl.DataFrame, contract: Contract) -> list[str]:
+    system = {ROW, SOURCE, CELL, FILE}
+    known = contract.columns
+    return [n for n in frame.columns if n not in known and n not in system and not n.startswith("_")]
+
+
+def _match_names(shaped: Shaped, contract: Contract, mapping: Mapping | None, filename: str) -> None:
+    """Columns under the contract's names (case, blanks and order do not matter); what is missing, extra, near."""
+    frame = shaped.frame = _adopt_names(shaped.frame, contract, filename)
+    extra = [name for name in _free(frame, contract) if name not in GEOMETRY]
     required = [n for n, c in contract.columns.items() if c.required or n in contract.key]
     missing = [name for name in required if name not in frame.columns]
     if missing:
-        renamed = {name: near[0] for name in missing if (near := did_you_mean(name, extra))}
+        renamed = {name: near[0] for name in missing if (near := did_you_mean(name, [normal(e) for e in extra]))}
         text = f"{filename}: missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
         text += f"; not known: {', '.join(extra[:20])}" if extra else ""
-        hint = "; ".join(f"did {new!r} use to be {old!r}?" for old, new in renamed.items())
+        hint = "; ".join(f"is {new!r} what is called {old!r} in the contract?" for old, new in renamed.items())
         where = f"mapping {mapping.name}" if mapping is not None and mapping.name else "a mapping file"
-        raise DeliveryError(text, hint=(hint + " " if hint else "") + f"rename the columns, or say in {where} how they are called")
+        raise DeliveryError(
+            text, hint=(hint + " " if hint else "") + f"rename the columns, or say in {where} how they are called"
+        )
     if extra and mapping is None:
         shaped.notes.append(f"columns not in the contract, kept out: {', '.join(extra)}")
-    shaped.frame = frame
-
-
-def widened(shaped: Shaped, **changes: object) -> Shaped:
-    """A copy of `shaped` with some parts replaced."""
-    return replace(shaped, **changes)  # type: ignore[arg-type]

@@ -103,6 +103,16 @@ def revise(new: pl.DataFrame, existing: pl.DataFrame, contract: Contract, known_
     )
 
 
+def rechain(existing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """The ends of stored revisions as they should be: those that differ, in the shape of `Revised.closing`.
+
+    For use after revisions were taken out of the chain. `existing`: as in `revise`, whole chains.
+    """
+    if existing.is_empty():
+        return _closing(existing, contract)
+    return _chain(existing.head(0), existing, contract, datetime(1970, 1, 1))[1]
+
+
 def _never() -> pl.Expr:
     return pl.lit(None, pl.Datetime("us"))
 

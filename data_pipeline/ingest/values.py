@@ -11,7 +11,12 @@ import polars as pl
 from data_pipeline.contracts import Column
 
 # full-width forms U+FF01–FF5E are the ASCII ones shifted; U+3000 is a blank, U+2212 a minus
-FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x2212: "-", 0xA0: " ", 0x202F: " "}
+FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
+    0x3000: " ",
+    0x2212: "-",
+    0xA0: " ",
+    0x202F: " ",
+}
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([, '’])\d{3}(?:\1\d{3})*(\.\d+)?")
 _WITH_UNIT = re.compile(r"([+-]?[\d.,'’ ]*\d[\d.]*(?:[eE][+-]?\d+)?)\s*([^\d\s.,+-].*)")
@@ -80,7 +85,13 @@ def trimmed(series: pl.Series) -> pl.Series:
     return clean.set(clean == "", None)
 
 
-def to_float(series: pl.Series, column: Column, *, decimal_comma: bool = False, special: Callable[[str], float | None] | None = None) -> Converted:
+def to_float(
+    series: pl.Series,
+    column: Column,
+    *,
+    decimal_comma: bool = False,
+    special: Callable[[str], float | None] | None = None,
+) -> Converted:
     """Numbers as Float64.
 
     Parameters
@@ -102,7 +113,9 @@ def to_float(series: pl.Series, column: Column, *, decimal_comma: bool = False, 
     if odd.any():
         words = text.filter(odd).unique()
         read = [_odd(word, column.unit, special) for word in words.to_list()]
-        table = pl.DataFrame({"w": words, "n": pl.Series([r[0] for r in read], dtype=pl.Float64), "r": [r[1] for r in read]})
+        table = pl.DataFrame(
+            {"w": words, "n": pl.Series([r[0] for r in read], dtype=pl.Float64), "r": [r[1] for r in read]}
+        )
         looked = pl.DataFrame({"w": text}).join(table, on="w", how="left", maintain_order="left")
         done.values = numbers.zip_with(~odd, looked["n"])
         unit = column.unit or "no unit"
@@ -126,7 +139,9 @@ def _finite(done: Converted, shown: pl.Series) -> Converted:
     return done
 
 
-def to_integer(series: pl.Series, column: Column, factor: float = 1.0, offset: float = 0.0, *, decimal_comma: bool = False) -> Converted:
+def to_integer(
+    series: pl.Series, column: Column, factor: float = 1.0, offset: float = 0.0, *, decimal_comma: bool = False
+) -> Converted:
     """Whole numbers as Int64; `12.0` is one, `12.5` is not (`not_an_integer`)."""
     plain = (factor, offset) == (1.0, 0.0)
     if plain and series.dtype.is_integer() and series.dtype not in (pl.UInt64, pl.Int128):
@@ -157,7 +172,11 @@ def to_boolean(series: pl.Series, column: Column) -> Converted:
     if series.dtype == pl.Boolean:
         return Converted(series)
     if series.dtype.is_float():
-        series = series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(series == series.round(), series.cast(pl.String))
+        series = (
+            series.cast(pl.Int64, strict=False)
+            .cast(pl.String)
+            .zip_with(series == series.round(), series.cast(pl.String))
+        )
     text = trimmed(series.cast(pl.String))
     low = text.str.to_lowercase()
     values = pl.DataFrame({"t": low}).select(
@@ -174,7 +193,9 @@ def to_text(series: pl.Series, column: Column) -> Converted:
         return Converted(trimmed(series))
     if series.dtype.is_float():
         whole = series.is_finite() & (series == series.round()) & (series.abs() < 2**53)
-        return Converted(series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), series.cast(pl.String)))
+        return Converted(
+            series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), series.cast(pl.String))
+        )
     if series.dtype.is_nested():
         return Converted(series.to_frame("v").select(pl.struct("v").struct.json_encode()).to_series())
     return Converted(series.cast(pl.String))
@@ -213,5 +234,3 @@ _ANGLE = re.compile(
     rf"({_SIDE})?\s*([+-])?(\d{{1,3}}(?:\.\d+)?)\s*[°度º]\s*(?:(\d{{1,2}}(?:\.\d+)?)\s*['′’分]\s*)?"
     rf"(?:(\d{{1,2}}(?:\.\d+)?)\s*[\"″”秒]\s*)?({_SIDE})?"
 )
-
-

@@ -285,8 +285,14 @@ class Mapping(Declared):
                 problems.append(str(error))
         if self.format is not None and self.format not in FORMATS:
             near = did_you_mean(self.format, FORMATS)
-            problems.append(f"format {self.format!r} is not one of {', '.join(FORMATS)}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        for what, text in (("allowed_lateness", self.allowed_lateness), ("step", self.generated_time and self.generated_time.step)):
+            problems.append(
+                f"format {self.format!r} is not one of {', '.join(FORMATS)}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+        for what, text in (
+            ("allowed_lateness", self.allowed_lateness),
+            ("step", self.generated_time and self.generated_time.step),
+        ):
             try:
                 duration(text) if text else None
             except ValueError as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -64,6 +64,8 @@ def day_kinds(ordinals: np.ndarray, in_china: bool) -> np.ndarray:
 
     Years without an announced calendar, and cities outside mainland China, know weekends only.
     """
+    if ordinals.size == 0:
+        return np.zeros(ordinals.shape, dtype=np.int64)
     days, back = np.unique(ordinals, return_inverse=True)
     kinds = np.where((days + 6) % 7 >= 5, WEEKEND, WORKDAY)
     if in_china:
@@ -134,10 +136,23 @@ def _offsets(t_s: np.ndarray, tz: ZoneInfo) -> np.ndarray:
     """Offset of the local clock in seconds, exact through daylight-saving changes."""
     if t_s.size == 0:
         return np.zeros(t_s.shape, dtype=np.int64)
+    first, last = int(t_s.min()) // 86400, int(t_s.max()) // 86400
+    by_day = [_day_offset(tz.key, day) for day in range(first, last + 1)]
+    if all(offset == by_day[0] and offset is not None for offset in by_day):
+        return np.full(t_s.shape, by_day[0], dtype=np.int64)
     steps, back = np.unique(t_s // 900, return_inverse=True)  # clocks change on quarter hours only
     utc = pl.Series(datetimes(steps * 900)).dt.replace_time_zone("UTC").dt.convert_time_zone(tz.key)
     local = utc.dt.replace_time_zone(None).dt.epoch("s").to_numpy()
     return (local - steps * 900)[back].reshape(t_s.shape).astype(np.int64)
+
+
+@lru_cache(maxsize=65536)
+def _day_offset(zone: str, day: int) -> int | None:
+    """Offset all through a UTC day (days since 1970); None on a day on which the clock changes."""
+    tz = ZoneInfo(zone)
+    ends = (EPOCH.replace(tzinfo=UTC) + timedelta(days=day + n) for n in (0, 1))
+    first, second = (int(end.astimezone(tz).utcoffset().total_seconds()) for end in ends)  # type: ignore[union-attr]
+    return first if first == second else None
 
 
 def bumps(hour: np.ndarray, *peaks: tuple[float, float, float]) -> np.ndarray:

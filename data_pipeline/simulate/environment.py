@@ -65,20 +65,25 @@ class AirQuality(_Stations):
             "co_mg_m3": np.round(np.clip(co, 0.2, 4.0), 1), "o3_ug_m3": np.rint(np.clip(o3, 4, 320)),
         }  # fmt: skip
 
-    def reviewed(self, after_s: int, until_s: int) -> pl.DataFrame:
+    def reviewed(self, after_s: int, until_s: int, floor_s: int = 0) -> pl.DataFrame:
         """Corrected hours that come back in (after, until]: what `batch` had given too high, put right."""
-        t_s = self.slots(after_s, until_s, REVIEW_S)
-        n = len(self.sites)
-        if t_s.size == 0 or n == 0:
-            return self.empty().drop("_pick")
-        site, at = np.nonzero(self._suspicious(np.arange(n)[:, None], t_s[None, :]))
-        site, times = site[np.argsort(at, kind="stable")], np.sort(t_s[at])
-        late = self._is_late(site, times)
-        site, times = site[~late], times[~late]
+        site, times = self._to_review(after_s, until_s, floor_s)
         if site.size == 0:
             return self.empty().drop("_pick")
         clock = self.world.clock(times)
         return self._frame(site, times, self.values(site, clock)).drop("_pick")
+
+    def review_times(self, after_s: int, until_s: int, floor_s: int = 0) -> np.ndarray:
+        """Seconds in (after, until] at which corrected hours fall due."""
+        return np.unique(self._to_review(after_s, until_s, floor_s)[1]) + self.wait_s + REVIEW_S
+
+    def _to_review(self, after_s: int, until_s: int, floor_s: int) -> tuple[np.ndarray, np.ndarray]:
+        t_s = self.slots(after_s, until_s, REVIEW_S)
+        t_s = t_s[t_s >= floor_s]
+        at, site = np.nonzero(self._suspicious(np.arange(len(self.sites))[None, :], t_s[:, None]))
+        times = t_s[at]
+        keep = ~self._is_late(site, times)
+        return site[keep], times[keep]
 
     def _suspicious(self, i: np.ndarray, t_s: np.ndarray) -> np.ndarray:
         return uniform(self.key("review"), i, t_s // HOUR) < REVIEWED_SHARE

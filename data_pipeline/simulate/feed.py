@@ -88,14 +88,21 @@ class Feed(ABC):
         """Seconds at which reports are due in (after, until]."""
         return self.slots(after_s, until_s) + self.cadence_s + self.delay_s
 
-    def batch(self, after_s: int, until_s: int) -> pl.DataFrame:
+    @property
+    def wait_s(self) -> int:
+        """From the start of a slot to the moment its report is due."""
+        return self.cadence_s + self.delay_s
+
+    def batch(self, after_s: int, until_s: int, floor_s: int = 0) -> pl.DataFrame:
         """Rows delivered in (after, until]: the slots due, late ones of before, and some dirt.
 
-        Columns as in the contract, ordered by time, then site; empty where nothing is due.
+        Slots before `floor_s` are left out. Columns as in the contract, ordered by time, then
+        site; empty where nothing is due.
         """
-        parts = [self._grid(self.slots(after_s, until_s)), self._late_rows(after_s, until_s)]
+        due, late = self.slots(after_s, until_s), self.slots(after_s, until_s, self.late_s)
+        parts = [self._grid(due[due >= floor_s]), self._late_rows(late[late >= floor_s])]
         frame = pl.concat([p for p in parts if p.height] or parts[:1])
-        return self._dirty(frame) if frame.height else frame
+        return self._dirty(frame) if frame.height else frame.drop("_pick")
 
     def empty(self) -> pl.DataFrame:
         """A table of the contract's columns without rows."""
@@ -132,9 +139,8 @@ class Feed(ABC):
         times = np.repeat(t_s, n)[keep]
         return self._frame(site, times, columns)
 
-    def _late_rows(self, after_s: int, until_s: int) -> pl.DataFrame:
-        """Rows of late site-blocks whose delayed delivery falls in (after, until]."""
-        t_s = self.slots(after_s, until_s, self.late_s)
+    def _late_rows(self, t_s: np.ndarray) -> pl.DataFrame:
+        """Rows of late site-blocks among the slots `t_s`, whose delayed delivery is due."""
         n = len(self.sites)
         if t_s.size == 0 or n == 0:
             return self.empty()

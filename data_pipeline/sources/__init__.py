@@ -11,7 +11,17 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from data_pipeline.errors import DeliveryError
-from data_pipeline.sources.base import FILE, FORMATS, REFUSED_SCHEMA, ROW, Raw, ReadOptions, as_json, no_refusals, refusals
+from data_pipeline.sources.base import (
+    FILE,
+    FORMATS,
+    REFUSED_SCHEMA,
+    ROW,
+    Raw,
+    ReadOptions,
+    as_json,
+    no_refusals,
+    refusals,
+)
 from data_pipeline.sources.bundle import bundle
 from data_pipeline.sources.held import SHAPEFILE_PARTS, detect, gunzip, private_copy, unpack, zip_members
 from data_pipeline.sources.records import read_geojson, read_json, read_ndjson
@@ -19,7 +29,19 @@ from data_pipeline.sources.sheets import read_excel
 from data_pipeline.sources.tables import read_parquet, read_vector
 from data_pipeline.sources.text import read_delimited
 
-__all__ = ["FILE", "FORMATS", "REFUSED_SCHEMA", "ROW", "Raw", "ReadOptions", "as_json", "bundle", "no_refusals", "read", "refusals"]
+__all__ = [
+    "FILE",
+    "FORMATS",
+    "REFUSED_SCHEMA",
+    "ROW",
+    "Raw",
+    "ReadOptions",
+    "as_json",
+    "bundle",
+    "no_refusals",
+    "read",
+    "refusals",
+]
 
 
 def read(path: Path, *, filename: str, fmt: str | None = None, options: ReadOptions | None = None) -> Raw:
@@ -61,13 +83,15 @@ def _read(file: Path, filename: str, fmt: str | None, options: ReadOptions, dept
         gunzip(file, inner, filename, options)
         name = filename[:-3] if filename.lower().endswith(".gz") else filename
         raw = _read(inner, name, fmt, options, depth + 1)
-        inner.unlink()
+        inner.unlink(missing_ok=True)
         return raw
     if found == "zip":
         return _read_zip(file, filename, fmt, options, depth)
     if found == "ole" or found == "excel":
         if fmt not in (None, "excel"):
-            raise DeliveryError(f"{filename}: declared as {fmt}, but the bytes are an Excel workbook", hint="correct `format`")
+            raise DeliveryError(
+                f"{filename}: declared as {fmt}, but the bytes are an Excel workbook", hint="correct `format`"
+            )
         raw = read_excel(file, filename, options, ole=True)
     elif found in ("csv", "tsv"):
         raw = read_delimited(file, filename, found, options)
@@ -93,11 +117,14 @@ def _read_zip(file: Path, filename: str, fmt: str | None, options: ReadOptions, 
     names = [info.filename.replace("\\", "/") for info in infos]
     if "[Content_Types].xml" in names or "mimetype" in names:
         if fmt not in (None, "excel"):
-            raise DeliveryError(f"{filename}: declared as {fmt}, but the bytes are an Excel workbook", hint="correct `format`")
+            raise DeliveryError(
+                f"{filename}: declared as {fmt}, but the bytes are an Excel workbook", hint="correct `format`"
+            )
         raw = read_excel(file, filename, options, ole=False)
         return _with_file(raw, filename) if options.file_column else raw
     if depth > 0:
         raise DeliveryError(f"{filename}: a zip inside a packed file is not opened", hint="deliver it packed once")
+    infos = [info for info in infos if info.filename not in options.exclude]
     if options.member:
         infos = [info for info in infos if fnmatch.fnmatch(info.filename.replace("\\", "/"), options.member)]
         if not infos:
@@ -115,7 +142,7 @@ def _read_zip(file: Path, filename: str, fmt: str | None, options: ReadOptions, 
         raws = []
         for name, held in unpack(file, filename, infos, options, lambda n, _: inside / f"member-{n}"):
             raws.append((name, _read(held, name, fmt, options, depth + 1)))
-            held.unlink()
+            held.unlink(missing_ok=True)
     return _together(raws, filename)
 
 
@@ -127,7 +154,8 @@ def _together(raws: list[tuple[str, Raw]], filename: str) -> Raw:
     first_name, first = raws[0]
     if len(kinds) > 1:
         raise DeliveryError(
-            f"{filename}: the zip holds files of several formats ({', '.join(kinds)})", hint="name the members to read in `member`"
+            f"{filename}: the zip holds files of several formats ({', '.join(kinds)})",
+            hint="name the members to read in `member`",
         )
     frames, refused, at, notes = [], [], 0, [f"{len(raws)} files in the zip"]
     for name, raw in raws:

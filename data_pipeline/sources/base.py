@@ -52,6 +52,8 @@ class ReadOptions:
         Sheet of a workbook; layer of a GeoPackage; dotted path to the list of records in JSON.
     member : str
         Glob over the names inside a zip; "" = every member of the main format.
+    exclude : tuple of str
+        Names inside a zip that are left aside (files a mapping joins).
     file_column : bool
         Add the column `_file` with the name of the file (inside a zip: of the member).
     max_bytes, max_text_bytes, max_line_bytes : int
@@ -72,6 +74,7 @@ class ReadOptions:
     layer: str = ""
     records: str = ""
     member: str = ""
+    exclude: tuple[str, ...] = ()
     file_column: bool = False
     max_bytes: int = 2048 * MIB
     max_text_bytes: int = 512 * MIB

@@ -61,7 +61,9 @@ def private_copy(path: Path, filename: str, options: ReadOptions) -> Iterator[Pa
             raise DeliveryError(f"{filename}: the file may not be read (permission denied)") from None
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise StoreError(f"no room in {folder} to copy {filename}", hint="free disk space, or set TMPDIR") from None
+                raise StoreError(
+                    f"no room in {folder} to copy {filename}", hint="free disk space, or set TMPDIR"
+                ) from None
             raise
         yield target
 
@@ -78,7 +80,10 @@ def copy_file(source: Path, target: Path, filename: str, options: ReadOptions) -
         limited_copy(given, kept, filename, options)
         after = os.fstat(given.fileno())
         same_name = os.stat(source)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or target.stat().st_size != before.st_size:
+    if (before.st_size, before.st_mtime_ns) != (
+        after.st_size,
+        after.st_mtime_ns,
+    ) or target.stat().st_size != before.st_size:
         raise DeliveryError(
             f"{filename}: the file changed while it was read ({before.st_size:,} bytes, then {after.st_size:,})",
             hint="wait until the supplier has finished writing, then deliver it again",
@@ -89,7 +94,7 @@ def copy_file(source: Path, target: Path, filename: str, options: ReadOptions) -
 
 def limited_copy(
     given: IO[bytes], kept: IO[bytes], filename: str, options: ReadOptions, *,
-    limit: int = 0, packed: int = 0, lined: bool | None = None,
+    limit: int = 0, packed: int = 0, lined: bool | None = None, inside: str = "",
 ) -> int:  # fmt: skip
     """Copy a stream in pieces; stop at once where text has no line end, or growth has no end.
 
@@ -101,6 +106,8 @@ def limited_copy(
         Size of the packed file behind the stream, 0 where it is not packed.
     lined : bool, optional
         Whether the length of a line is limited; None = found out from the first bytes.
+    inside : str
+        Name of the file inside a packed one; helps to tell whether it is text of lines.
 
     Returns
     -------
@@ -111,7 +118,7 @@ def limited_copy(
     written, since_newline = 0, 0
     while chunk := given.read(CHUNK):
         if lined is None:
-            lined = is_lined_text(chunk, filename)
+            lined = is_lined_text(chunk, inside or filename)
         written += len(chunk)
         if lined:
             last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
@@ -122,7 +129,9 @@ def limited_copy(
                     hint="this is no table of lines; check that the file is complete and has line ends",
                 )
         if written > limit:
-            raise DeliveryError(f"{filename}: more than the {limit:,} bytes allowed once unpacked", hint="split the file")
+            raise DeliveryError(
+                f"{filename}: more than the {limit:,} bytes allowed once unpacked", hint="split the file"
+            )
         if packed and written > GROWTH_FREE and written > packed * options.max_ratio:
             raise DeliveryError(
                 f"{filename}: unpacks to more than {options.max_ratio} times its size (a zip bomb?)",
@@ -177,12 +186,16 @@ def detect(file: Path, filename: str, fmt: str | None) -> str:
     with file.open("rb") as handle:
         head = handle.read(65536)
     if not head.strip(b"\xef\xbb\xbf \t\r\n\x00"):
-        raise DeliveryError(f"{filename}: the file is empty ({file.stat().st_size} bytes)", hint="deliver it again, complete")
+        raise DeliveryError(
+            f"{filename}: the file is empty ({file.stat().st_size} bytes)", hint="deliver it again, complete"
+        )
     found = _by_magic(head)
     if found in ("gzip", "zip", "ole"):
         return found
     if found and found not in FORMATS:
-        raise DeliveryError(f"{filename}: a {found} is not a table", hint=f"formats taken: {', '.join(FORMATS)}, gzip, zip")
+        raise DeliveryError(
+            f"{filename}: a {found} is not a table", hint=f"formats taken: {', '.join(FORMATS)}, gzip, zip"
+        )
     suffix = PurePosixPath(filename.lower()).suffix
     declared = fmt or BY_SUFFIX.get(suffix, "")
     if not found:
@@ -193,7 +206,9 @@ def detect(file: Path, filename: str, fmt: str | None) -> str:
             )
         found = _text_format(head, declared)
     if fmt and fmt != found:
-        raise DeliveryError(f"{filename}: declared as {fmt}, but the bytes are {found}", hint="correct the mapping's `format`")
+        raise DeliveryError(
+            f"{filename}: declared as {fmt}, but the bytes are {found}", hint="correct the mapping's `format`"
+        )
     return found
 
 
@@ -218,7 +233,8 @@ def gunzip(file: Path, target: Path, filename: str, options: ReadOptions) -> Non
     inner = filename[:-3] if filename.lower().endswith(".gz") else filename
     try:
         with gzip.open(file, "rb") as given, target.open("wb") as kept:
-            limited_copy(given, kept, inner, options, limit=options.max_text_bytes, packed=packed)  # type: ignore[arg-type]
+            unpacked: IO[bytes] = given  # type: ignore[assignment]
+            limited_copy(unpacked, kept, filename, options, limit=options.max_text_bytes, packed=packed, inside=inner)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DeliveryError(
             f"{filename}: the gzip file is truncated or damaged ({error})", hint="deliver it again, complete"
@@ -260,7 +276,10 @@ def unpack(
             for n, info in enumerate(infos):
                 target = place(n, info.filename)
                 with archive.open(info) as given, target.open("wb") as kept:
-                    total += limited_copy(given, kept, info.filename, options, limit=options.max_bytes - total, packed=packed)
+                    left = max(options.max_bytes - total, 1)
+                    total += limited_copy(
+                        given, kept, f"{filename}: {info.filename}", options, limit=left, packed=packed
+                    )
                 taken.append((info.filename.replace("\\", "/"), target))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DeliveryError(
@@ -282,7 +301,11 @@ def check_zip(file: Path, filename: str, options: ReadOptions) -> list[str]:
                         given, nowhere, filename, options, limit=options.max_text_bytes, packed=packed, lined=False
                     )
                 if total > options.max_text_bytes:
-                    raise DeliveryError(f"{filename}: unpacks to more than {options.max_text_bytes:,} bytes", hint="split it")
+                    raise DeliveryError(
+                        f"{filename}: unpacks to more than {options.max_text_bytes:,} bytes", hint="split it"
+                    )
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DeliveryError(f"{filename}: the file is truncated or damaged ({error})", hint="deliver it again") from None
+        raise DeliveryError(
+            f"{filename}: the file is truncated or damaged ({error})", hint="deliver it again"
+        ) from None
     return [info.filename for info in infos]

@@ -12,7 +12,7 @@ import polars as pl
 import shapely
 
 from data_pipeline.errors import DeliveryError, did_you_mean
-from data_pipeline.sources.base import MIB, ReadOptions, Raw, as_json, check_cells, refusals
+from data_pipeline.sources.base import MIB, Raw, ReadOptions, as_json, check_cells, refusals
 from data_pipeline.sources.text import decode
 
 MAX_JSON_BYTES = 256 * MIB  # parsed JSON takes about ten times its size in memory
@@ -55,7 +55,9 @@ def read_geojson(file: Path, filename: str, options: ReadOptions) -> Raw:
     if isinstance(document, dict) and document.get("type") == "Feature":
         features = [document]
     if not isinstance(features, list):
-        raise DeliveryError(f"{filename}: no list `features` in it, so it is no GeoJSON", hint="correct the mapping's `format`")
+        raise DeliveryError(
+            f"{filename}: no list `features` in it, so it is no GeoJSON", hint="correct the mapping's `format`"
+        )
     items, broken, shapes = [], {}, []
     for n, feature in enumerate(features):
         if not isinstance(feature, dict):
@@ -83,7 +85,8 @@ def _bytes(file: Path, filename: str, options: ReadOptions) -> bytes:
     size, limit = file.stat().st_size, min(MAX_JSON_BYTES, options.max_text_bytes)
     if size > limit:
         raise DeliveryError(
-            f"{filename}: {size:,} bytes of JSON are more than the {limit:,} allowed", hint="deliver NDJSON in parts, CSV or Parquet"
+            f"{filename}: {size:,} bytes of JSON are more than the {limit:,} allowed",
+            hint="deliver NDJSON in parts, CSV or Parquet",
         )
     return file.read_bytes()
 
@@ -131,7 +134,9 @@ def _find_records(document: Any, filename: str, path: str) -> list[Any]:
             )
         return [here]
     if not isinstance(here, list):
-        raise DeliveryError(f"{filename}: the records are {type(here).__name__}, not a list", hint="correct `records` in the mapping")
+        raise DeliveryError(
+            f"{filename}: the records are {type(here).__name__}, not a list", hint="correct `records` in the mapping"
+        )
     return here
 
 
@@ -146,7 +151,15 @@ def from_records(
             reason, original = broken[n]
             refused.append((n + 1, "", rule, reason, as_json({"_line": original})))
         elif not isinstance(item, dict):
-            refused.append((n + 1, "", "not_an_object", f"a record must be an object, got {type(item).__name__}", as_json({"_line": item})))
+            refused.append(
+                (
+                    n + 1,
+                    "",
+                    "not_an_object",
+                    f"a record must be an object, got {type(item).__name__}",
+                    as_json({"_line": item}),
+                )
+            )
         else:
             flat.append(flatten(item))
             numbers.append(n + 1)
@@ -183,7 +196,10 @@ def column(values: list[Any]) -> pl.Series:
         return pl.Series(values, dtype=pl.Int64)
     if kinds <= {int, float} and float in kinds:
         return pl.Series([None if v is None else float(v) for v in values], dtype=pl.Float64)
-    words = [v if v is None or isinstance(v, str) else "true" if v is True else "false" if v is False else str(v) for v in values]
+    words = [
+        v if v is None or isinstance(v, str) else "true" if v is True else "false" if v is False else str(v)
+        for v in values
+    ]
     return pl.Series(words, dtype=pl.String)
 
 

@@ -11,7 +11,13 @@ import polars as pl
 
 from data_pipeline.errors import DeliveryError, did_you_mean
 from data_pipeline.sources.base import (
-    ReadOptions, Raw, as_json, check_cells, check_header, number_rows, refusals,
+    Raw,
+    ReadOptions,
+    as_json,
+    check_cells,
+    check_header,
+    number_rows,
+    refusals,
 )  # fmt: skip
 from data_pipeline.sources.held import check_zip
 
@@ -27,10 +33,14 @@ def refuse_unsafe(file: Path, filename: str, options: ReadOptions, *, ole: bool)
     """
     if ole:
         if file.stat().st_size > MAX_XLS_BYTES:
-            raise DeliveryError(f"{filename}: larger than the {MAX_XLS_BYTES:,} bytes allowed for .xls", hint="save it as .xlsx")
+            raise DeliveryError(
+                f"{filename}: larger than the {MAX_XLS_BYTES:,} bytes allowed for .xls", hint="save it as .xlsx"
+            )
         data = file.read_bytes()
         if ENCRYPTED in data:
-            raise DeliveryError(f"{filename}: the workbook is protected by a password", hint="deliver it without a password")
+            raise DeliveryError(
+                f"{filename}: the workbook is protected by a password", hint="deliver it without a password"
+            )
         if any(mark in data for mark in MACROS):
             raise DeliveryError(f"{filename}: the workbook holds macros", hint="save it as .xlsx, without macros")
         return []
@@ -63,9 +73,12 @@ def read_excel(file: Path, filename: str, options: ReadOptions, *, ole: bool) ->
     except fastexcel.FastExcelError as error:
         text = str(error)
         if "assword" in text or "ncrypt" in text:
-            raise DeliveryError(f"{filename}: the workbook is protected by a password", hint="deliver it without a password") from None
+            raise DeliveryError(
+                f"{filename}: the workbook is protected by a password", hint="deliver it without a password"
+            ) from None
         raise DeliveryError(
-            f"{filename}: the workbook cannot be read ({text.splitlines()[0]})", hint="open it, save it as .xlsx and deliver it again"
+            f"{filename}: the workbook cannot be read ({text.splitlines()[0]})",
+            hint="open it, save it as .xlsx and deliver it again",
         ) from None
     notes = [f"sheet {sheet_name!r}"]
     frame = _headed(frame, filename, options)
@@ -103,10 +116,13 @@ def _sheet(book: fastexcel.ExcelReader, filename: str, options: ReadOptions) -> 
     filled = [name for name in names if _height(book, name)]
     if len(filled) > 1:
         raise DeliveryError(
-            f"{filename}: several sheets hold data: {', '.join(filled)}", hint="name the one to read in the mapping's `sheet`"
+            f"{filename}: several sheets hold data: {', '.join(filled)}",
+            hint="name the one to read in the mapping's `sheet`",
         )
     if not filled:
-        raise DeliveryError(f"{filename}: the workbook is empty, without even a header", hint="deliver it again, complete")
+        raise DeliveryError(
+            f"{filename}: the workbook is empty, without even a header", hint="deliver it again, complete"
+        )
     return filled[0]
 
 
@@ -119,7 +135,9 @@ def _headed(frame: pl.DataFrame, filename: str, options: ReadOptions) -> pl.Data
     names = ["" if name.startswith("__UNNAMED__") else name for name in frame.columns]
     if options.header:
         if len(options.header) != len(names):
-            raise DeliveryError(f"{filename}: the mapping names {len(options.header)} columns, the sheet has {len(names)}")
+            raise DeliveryError(
+                f"{filename}: the mapping names {len(options.header)} columns, the sheet has {len(names)}"
+            )
         names = list(options.header)
     frame.columns = check_header(names, filename)
     return frame
@@ -144,12 +162,13 @@ def _error_cells(file: Path, inside: list[str], sheet: str, options: ReadOptions
     with zipfile.ZipFile(file) as archive:
         if not any(b't="e"' in archive.read(name) for name in sheets):
             return {}
-    book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     first = options.skip_rows + (2 if options.has_header else 1)
     found: dict[int, tuple[int, str]] = {}
-    for n, row in enumerate(book[sheet].iter_rows(min_row=first)):
-        for at, cell in enumerate(row):
-            if cell.data_type == "e":
-                found.setdefault(n, (at, str(cell.value)))
-    book.close()
+    with file.open("rb") as handle:
+        book = openpyxl.load_workbook(handle, read_only=True, data_only=True)
+        for n, row in enumerate(book[sheet].iter_rows(min_row=first)):
+            for at, cell in enumerate(row):
+                if cell.data_type == "e":
+                    found.setdefault(n, (at, str(cell.value)))
+        book.close()
     return found

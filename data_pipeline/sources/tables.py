@@ -10,7 +10,7 @@ import pyogrio
 import shapely
 
 from data_pipeline.errors import DeliveryError, did_you_mean
-from data_pipeline.sources.base import ReadOptions, Raw, as_json, check_cells, check_header, number_rows, refusals
+from data_pipeline.sources.base import Raw, ReadOptions, as_json, check_cells, check_header, number_rows, refusals
 from data_pipeline.sources.records import geometry_columns, invalid_geometries
 
 
@@ -24,7 +24,8 @@ def read_parquet(file: Path, filename: str, options: ReadOptions) -> Raw:
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DeliveryError(
-            f"{filename}: the Parquet file is truncated or damaged ({str(error).splitlines()[0]})", hint="deliver it again, complete"
+            f"{filename}: the Parquet file is truncated or damaged ({str(error).splitlines()[0]})",
+            hint="deliver it again, complete",
         ) from None
     frame.columns = check_header(frame.columns, filename)
     as_text = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
@@ -39,7 +40,8 @@ def read_vector(file: Path, filename: str, fmt: str, options: ReadOptions) -> Ra
     Attributes keep their types; geometry becomes a point in the layer's own system (`Raw.crs`)
     and WKT. Features whose geometry is not valid are refused with the reason.
     """
-    source = _shp_in(file, filename) if file.is_dir() else file
+    # GDAL warns of a GeoPackage whose name does not say so
+    source = _shp_in(file, filename) if file.is_dir() else file.rename(file.with_name(f"{file.name}.gpkg"))
     try:
         layers = [str(name) for name in pyogrio.list_layers(source)[:, 0]]
         layer = _layer(layers, filename, options)
@@ -86,7 +88,8 @@ def _shp_in(folder: Path, filename: str) -> Path:
     missing = [part for part in (".dbf", ".shx") if part not in beside]
     if missing:
         raise DeliveryError(
-            f"{filename}: a Shapefile needs its {' and '.join(missing)} beside the .shp", hint="deliver the whole folder, or a zip of it"
+            f"{filename}: a Shapefile needs its {' and '.join(missing)} beside the .shp",
+            hint="deliver the whole folder, or a zip of it",
         )
     return found[0]
 
@@ -101,5 +104,7 @@ def _layer(layers: list[str], filename: str, options: ReadOptions) -> str:
             hint=f"did you mean {near[0]!r}?" if near else "correct `layer` in the mapping",
         )
     if len(layers) != 1:
-        raise DeliveryError(f"{filename}: several layers: {', '.join(layers) or 'none'}", hint="name one in the mapping's `layer`")
+        raise DeliveryError(
+            f"{filename}: several layers: {', '.join(layers) or 'none'}", hint="name one in the mapping's `layer`"
+        )
     return layers[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from data_pipeline.errors import DeliveryError
-from data_pipeline.sources.base import ReadOptions, Raw, as_json, check_cells, check_header, refusals
+from data_pipeline.sources.base import Raw, ReadOptions, as_json, check_cells, check_header, refusals
 
 CANDIDATES = (",", "\t", ";", "|", "，", "；")
 BAD_BYTES = "\ufdd0"  # a code point that no text may hold: marks lines with undecodable bytes
@@ -30,6 +30,12 @@ def read_delimited(file: Path, filename: str, fmt: str, options: ReadOptions) ->
     DeliveryError
         No encoding fits, there is no header, a column name stands twice.
     """
+    size = file.stat().st_size
+    if size > options.max_text_bytes:
+        raise DeliveryError(
+            f"{filename}: {size:,} bytes of text are more than the {options.max_text_bytes:,} allowed at once",
+            hint="split the file, or deliver it as Parquet",
+        )
     text, encoding, broken_lines = decode(file.read_bytes(), filename, options.encoding)
     notes = [f"encoding {encoding}"]
     if broken_lines:
@@ -47,7 +53,9 @@ def read_delimited(file: Path, filename: str, fmt: str, options: ReadOptions) ->
     records = pl.DataFrame({"line": line_no, "text": lines})
     filled = ~_blank(lines, delimiter)
     if not filled.any():
-        raise DeliveryError(f"{filename}: the file holds no rows at all, not even a header", hint="deliver it again, complete")
+        raise DeliveryError(
+            f"{filename}: the file holds no rows at all, not even a header", hint="deliver it again, complete"
+        )
     # blank lines before the header go first; one inside a quoted value belongs to the value
     records = _whole_records(records[int(filled.arg_max() or 0) :], delimiter)
     blank = _blank(records["text"], delimiter)
@@ -88,12 +96,14 @@ def decode(data: bytes, filename: str, encoding: str = "") -> tuple[str, str, in
         line = data.count(b"\n", 0, first_bad) + 1
         raise DeliveryError(
             f"{filename}: the text is neither UTF-8 nor GB18030 (line {line}, byte {first_bad}: {data[first_bad : first_bad + 4]!r})",
-            hint="name the encoding in the mapping, for example encoding = \"big5\" or \"latin-1\"",
+            hint='name the encoding in the mapping, for example encoding = "big5" or "latin-1"',
         )
     try:
         return _no_nul(data.decode(encoding).removeprefix("\ufeff"), filename), encoding, 0
     except LookupError:
-        raise DeliveryError(f"{filename}: unknown encoding {encoding!r}", hint="for example utf-8, gb18030, latin-1") from None
+        raise DeliveryError(
+            f"{filename}: unknown encoding {encoding!r}", hint="for example utf-8, gb18030, latin-1"
+        ) from None
     except UnicodeDecodeError as error:
         if encoding.lower().startswith(("utf-16", "utf-32")):
             raise DeliveryError(f"{filename}: the text is not {encoding} (byte {error.start})") from None
@@ -109,7 +119,7 @@ def _no_nul(text: str, filename: str) -> str:
     if "\x00" in text:
         raise DeliveryError(
             f"{filename}: the text holds NUL characters: it is binary, damaged, or UTF-16 without a mark",
-            hint="deliver it again; for UTF-16 set encoding = \"utf-16-le\" in the mapping",
+            hint='deliver it again; for UTF-16 set encoding = "utf-16-le" in the mapping',
         )
     return text
 
@@ -208,7 +218,11 @@ def _join_open_quotes(records: pl.DataFrame, odd: list[int], delimiter: str) -> 
             at += 2
         else:
             at += 1
-    rows = [(joined.get(n, text), line) for n, (text, line) in enumerate(zip(texts, records["line"], strict=True)) if n not in swallowed]
+    rows = [
+        (joined.get(n, text), line)
+        for n, (text, line) in enumerate(zip(texts, records["line"], strict=True))
+        if n not in swallowed
+    ]
     return pl.DataFrame({"line": [line for _, line in rows], "text": [text for text, _ in rows]})
 
 
@@ -217,7 +231,9 @@ def _fields(record: str, delimiter: str) -> list[str] | None:
     if len(delimiter) != 1:
         return record.split(delimiter) if '"' not in record else None
     try:
-        rows = list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True))
+        rows = list(
+            csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+        )
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None
@@ -257,7 +273,11 @@ def _split(
     loose: list[tuple[int, list[str]]] = []  # quotes with a blank before them: not RFC 4180, yet plain
     for row in records.filter(~pl.col("good")).iter_rows(named=True):
         text, line = row["text"], row["line"]
-        fields = None if BAD_BYTES in text or not row["clean"] and not _loose_ok(text, delimiter) else _fields(text, delimiter)
+        fields = (
+            None
+            if BAD_BYTES in text or not row["clean"] and not _loose_ok(text, delimiter)
+            else _fields(text, delimiter)
+        )
         if BAD_BYTES in text:
             rule, reason = "wrong_encoding", f"line {line} holds bytes that are no text in this encoding"
         elif fields is None:
@@ -293,7 +313,12 @@ def _parse(texts: pl.Series, names: list[str], delimiter: str, *, quotes: bool) 
     if len(delimiter.encode()) == 1:
         body = texts.str.join("\n").item().encode()
         frame = pl.read_csv(
-            body, has_header=False, schema=schema, separator=delimiter, quote_char='"' if quotes else None, infer_schema=False
+            body,
+            has_header=False,
+            schema=schema,
+            separator=delimiter,
+            quote_char='"' if quotes else None,
+            infer_schema=False,
         )
         if frame.height == len(texts):
             return frame

@@ -108,7 +108,7 @@ def wait(home: Home, number: str, timeout_s: float = 60.0) -> dict[str, Any]:
     while True:
         answer = _read(folder / _ANSWER)
         if answer is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _discard(folder)
             return _opened(answer)
         if time.monotonic() >= deadline:
             raise StoreBusy(
@@ -165,7 +165,7 @@ def submit(home: Home, incoming: Incoming, timeout_s: float = 60.0) -> Receipt:
     """
     with in_one_piece(incoming.path, incoming.filename, incoming.mapping) as (path, filename):
         arguments = incoming.as_arguments() | {"filename": filename}
-        return Receipt.from_dict(ask(home, "delivery", arguments, path, timeout_s))
+        return Receipt.from_dict(ask(home, "delivery", arguments, path, timeout_s)["receipts"][0])
 
 
 def pending(home: Home) -> list[Submission]:
@@ -202,9 +202,19 @@ def clear(home: Home, now: datetime) -> int:
     for folder in home.inbox.iterdir() if home.inbox.is_dir() else ():
         settled = folder.name.startswith(".") or (folder / _ANSWER).exists()
         if settled and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+            _discard(folder)
             removed += 1
     return removed
+
+
+def _discard(folder: Path) -> None:
+    """Remove a submission; hidden first, so that the pipeline never sees one whose answer is gone already."""
+    hidden = folder if folder.name.startswith(".") else folder.with_name(f".{folder.name}.done")
+    try:
+        os.rename(folder, hidden)
+    except OSError:
+        return  # somebody else has taken it away
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _folders(home: Home) -> list[Path]:

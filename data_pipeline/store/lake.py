@@ -246,6 +246,11 @@ class Lake:
             finally:
                 self._in_transaction = False
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a `transaction` is open on this connection."""
+        return self._in_transaction
+
     def _rollback(self) -> None:
         try:
             self._con.execute("ROLLBACK")

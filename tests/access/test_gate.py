@@ -22,7 +22,7 @@ from data_pipeline.access.signin import local_target
 from data_pipeline.access.state import Forbidden
 from data_pipeline.errors import UsageError
 from data_pipeline.home import Home
-from pages.login import install_access, role_label
+from pages.login import install_access
 
 GOOD, ADMIN = "Ezhou-2026-lake", "Huangzhou-77-bridge"
 HTML = {"accept": "text/html"}
@@ -162,7 +162,7 @@ def test_a_chosen_role_holds_and_is_marked_as_unproved(home: Home) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/district/420704?lang=zh")
     assert visitor.get("/").json() == ["", "report", "市教育局", False]
     assert visitor.post("/api/v1/deliveries").json() == "report (未认证)"
-    assert role_label(User("", "report", "", False), "zh") == "填报 · 未认证"
+    assert visitor.get("/live/who").json()["zh"] == "填报 · 未认证"
 
 
 def test_a_forged_role_cookie_counts_as_none(home: Home) -> None:
@@ -208,7 +208,7 @@ def test_a_websocket_from_another_site_or_name_is_refused(home: Home) -> None:
 def test_a_changing_request_from_another_site_is_refused(home: Home) -> None:
     app, _ = make_app(home)
     visitor = client(app)
-    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+    for headers in ({"origin": "http://evil.example"}, {"origin": "http://["}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
         assert visitor.post("/api/v1/deliveries", headers=headers).status_code == 403, headers
     role_refused = visitor.post("/api/v1/deliveries", headers={"origin": "http://127.0.0.1:8050"})
     assert role_refused.json() == {"error": "role 'view' may not do this; it needs one of: report, admin"}
@@ -251,6 +251,17 @@ def test_over_https_the_cookie_is_for_https_only(protected: Home) -> None:
     visitor = TestClient(app, base_url="https://brain.example", client=("10.1.2.3", 5), follow_redirects=False)
     cookies = sign_in(visitor).headers.get_list("set-cookie")
     assert all("Secure" in value for value in cookies)
+
+
+def test_the_page_header_learns_who_looks_in_both_languages(home: Home) -> None:
+    add_account(home, "王芳", "report", GOOD, department="市教育局")
+    visitor = client(make_app(home)[0])
+    assert visitor.get("/live/who").status_code == 401
+    sign_in(visitor, "王芳")
+    assert visitor.get("/live/who").json() == {
+        "name": "王芳", "role": "report", "department": "市教育局", "authenticated": True,
+        "zh": "王芳 · 填报", "en": "王芳 · Report",
+    }  # fmt: skip
 
 
 def test_a_wrong_password_and_an_unknown_name_look_the_same(protected: Home) -> None:
@@ -399,7 +410,7 @@ def test_a_program_may_send_name_and_password_to_the_api_only(protected: Home) -
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/login?next=/", "/a\r\nb", ""]
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/login?next=/", "/a\r\nb", "//[", ""]
 )
 def test_signing_in_never_leads_to_another_site(target: str) -> None:
     assert local_target(target) == "/"

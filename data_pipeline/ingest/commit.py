@@ -1,0 +1,324 @@
+"""One commit: deliveries, records, quarantine, sites, localities, readings, alerts, all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data_pipeline.contracts import Contract, contract
+from data_pipeline.errors import DeliveryError
+from data_pipeline.ingest import registers
+from data_pipeline.ingest.account import Account, all_refused, ends, fingerprint, mapping_text
+from data_pipeline.ingest.keep import in_one_piece, keep, keep_text
+from data_pipeline.ingest.locate import Locality, locate_rows, with_local_time
+from data_pipeline.ingest.prepare import Prepared, prepare
+from data_pipeline.ingest.revise import EXISTING, Revised, revise
+from data_pipeline.ingest.types import Incoming, Receipt
+from data_pipeline.store.schema import SYSTEM_COLUMNS
+
+if TYPE_CHECKING:
+    from data_pipeline.cities import Pack
+    from data_pipeline.ingest.writer import Writer
+
+Touched = dict[tuple[str, str], set[date]]
+Progress = Callable[[str, int, int], None]
+STEPS = ("keep", "prepare", "locate", "revise", "append", "aggregate", "alerts", "commit")
+FLUSH_ROWS = 100_000  # rows held back to be written together; the memory they take stays small
+MANY_DAYS = 40  # up to here a look-up names its days, beyond it only the first and the last
+
+
+class NoChange(Exception):  # noqa: N818 (not a failure: there is nothing to commit)
+    """Ends a commit that has nothing to write."""
+
+
+class Commit:
+    """One commit under way. Get it from `Writer.commit`; `receipts` are final once it has ended."""
+
+    def __init__(self, writer: Writer, what: str, progress: Progress | None) -> None:
+        self.writer, self.what, self.progress = writer, what, progress
+        self.lake = writer.lake
+        self.commit_seq = writer.next_commit
+        self.now = writer.now()
+        newest = writer.lake.snapshot()
+        self.snapshot = newest.id + 1 if newest else 1
+        self.receipts: list[Receipt] = []
+        self.seconds = dict.fromkeys(STEPS, 0.0)
+        self.touched: Touched = {}
+        self.cities: set[str] = set()
+        self.readings_n = self.alerts_n = 0
+        self._pending: dict[str, list[pl.DataFrame]] = {}
+        self._pending_rows = 0
+        self._source_state: dict[tuple[str, str], tuple[datetime | None, datetime]] = {}
+
+    # ------------------------------------------------------------------ taking
+
+    def take(self, incoming: Incoming, *, beside: Sequence[Path] = (), again: bool = False) -> Receipt:
+        """Take one delivery: keep its bytes, check, locate, fit in its revisions, account for every row.
+
+        A delivery that cannot be read as a whole is recorded with status `refused`; rows never raise.
+
+        Parameters
+        ----------
+        beside : sequence of Path
+            Where else to look for a file the mapping joins.
+        again : bool
+            Take bytes that were taken before once more (a replay after the register has arrived).
+
+        Raises
+        ------
+        UnknownId
+            No such city or dataset.
+        StoreError
+            The store cannot take it; the whole commit is rolled back.
+        """
+        rules, pack = contract(incoming.dataset), self.writer.pack(incoming.city)
+        received = self.now
+        delivery_id, self.writer.next_delivery = self.writer.next_delivery, self.writer.next_delivery + 1
+        account = Account(delivery_id, incoming, received, incoming.known_from_utc or received)
+        text = mapping_text(incoming.mapping)
+        clock = time.perf_counter()
+        try:
+            with in_one_piece(incoming.path, incoming.filename, incoming.mapping) as (path, filename):
+                account.kept = keep(self.writer.home, path, filename)
+            account.mapping_sha256 = keep_text(self.writer.home, text) if text else ""
+            clock = self._clocked(account, "keep", clock)
+            if not again and self._taken_before(account):
+                return self._record(account)
+            prepared = prepare(
+                account.kept.path, rules, incoming.mapping, pack.tz, filename=account.kept.filename,
+                now_utc=received, bbox=pack.bbox, beside=beside,
+            )  # fmt: skip
+        except DeliveryError as error:
+            account.status, account.message = "refused", str(error)
+            return self._record(account)
+        clock = self._clocked(account, "prepare", clock)
+        account.message = "; ".join(prepared.notes)
+        account.seconds |= {f"prepare.{step}": seconds for step, seconds in prepared.seconds.items()}
+        self._take_rows(account, prepared, rules, pack, clock)
+        return self._record(account)
+
+    def touch(self, city: str, dataset: str, days: set[date]) -> None:
+        """Have the readings of these local days computed anew at the end of the commit."""
+        self.touched.setdefault((city, dataset), set()).update(days)
+        self.cities.add(city)
+
+    def _taken_before(self, account: Account) -> bool:
+        """Whether the same bytes, read in the same way, were taken before; if so, all rows are duplicates."""
+        key = account.key()
+        if fingerprint(*key) not in self.writer.taken:
+            return False
+        self.flush()
+        found = self.lake.frame(
+            "SELECT delivery_id, rows_in FROM deliveries WHERE city = ? AND dataset = ? AND sha256 = ? "
+            "AND mapping_sha256 = ? AND status = 'accepted' ORDER BY delivery_id LIMIT 1",
+            key,
+        )
+        if found.is_empty():
+            return False
+        first, rows = found.row(0)
+        account.status, account.rows_in, account.duplicates = "duplicate_delivery", rows, rows
+        account.message = f"the same bytes were taken as delivery {first}; nothing was written"
+        return True
+
+    def _take_rows(self, account: Account, prepared: Prepared, rules: Contract, pack: Pack, clock: float) -> None:
+        incoming, writer = account.incoming, self.writer
+        account.rows_in, account.format = prepared.rows_in, prepared.format
+        sites = writer.sites_of(pack.id, rules.register_dataset) if "site" in rules.place else None
+        located = locate_rows(prepared.frame, rules, pack, sites)
+        event = located.frame[rules.event_time] if rules.event_time else None
+        if event is None:
+            event = pl.repeat(account.known_from, located.frame.height, dtype=pl.Datetime("us"), eager=True)
+        rows = with_local_time(located.frame, event, pack.tz).with_columns(is_simulated=pl.lit(incoming.is_simulated))
+        clock = self._clocked(account, "locate", clock)
+        revised = revise(rows, self._existing(rows, rules, pack.id), rules, account.known_from)
+        clock = self._clocked(account, "revise", clock)
+        refused = all_refused(prepared, located, revised)
+        account.accepted, account.duplicates = revised.accepted.height, revised.duplicates
+        account.quarantined, account.corrections = refused["row_number"].n_unique(), revised.corrections
+        account.message = "; ".join(filter(None, (located.warning, account.message)))
+        account.check()
+        self._write(account, revised, refused, located.localities, rules, pack)
+        self._clocked(account, "append", clock)
+
+    def _existing(self, rows: pl.DataFrame, rules: Contract, city: str) -> pl.DataFrame:
+        """Every stored revision of the records in `rows`.
+
+        Where the event time is part of the key only the delivery's event range is looked at, and
+        nothing at all where every row is newer than the newest record.
+        """
+        names = ", ".join(f'r."{name}"' for name in (*rules.columns, *EXISTING))
+        by_time = rules.event_time in rules.key
+        newest = self._newest_event(city, rules)
+        nothing = rows.is_empty() or newest is None
+        if nothing or (by_time and rows["event_at_utc"].min() > newest):  # type: ignore[operator]
+            return rows.head(0).select(*rules.columns).with_columns(
+                delivery_id=pl.lit(0, pl.Int64), row_number=pl.lit(0, pl.Int64), known_from_utc=pl.lit(None, pl.Datetime("us")),
+                known_to_utc=pl.lit(None, pl.Datetime("us")), is_simulated=pl.lit(False), local_day=pl.lit(None, pl.Date),
+            )  # fmt: skip
+        self.flush(rules.table)
+        where, params = "r.city = ?", [city]
+        if by_time:
+            first, last = rows["event_at_utc"].min(), rows["event_at_utc"].max()
+            where += " AND r.event_at_utc BETWEEN ? AND ?"
+            params += [first, last]  # type: ignore[list-item]
+            days = rows["local_day"].unique().to_list()
+            if len(days) <= MANY_DAYS:
+                where += f" AND r.local_day IN ({', '.join('?' * len(days))})"
+                params += days
+        same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM k."{name}"' for name in rules.key)
+        with self.lake.shown("wanted_keys", rows.select(rules.key).unique()):
+            return self.lake.frame(
+                f'SELECT {names} FROM "{rules.table}" r SEMI JOIN wanted_keys k ON {same} WHERE {where}', params
+            )
+
+    def _newest_event(self, city: str, rules: Contract) -> datetime | None:
+        key = (city, rules.id)
+        if key not in self.writer.newest_event:
+            sql = f'SELECT max(event_at_utc) FROM "{rules.table}" WHERE city = ?'
+            self.writer.newest_event[key] = self.lake.value(sql, [city])
+        return self.writer.newest_event[key]
+
+    # ------------------------------------------------------------------ writing
+
+    def _write(
+        self,
+        account: Account,
+        revised: Revised,
+        refused: pl.DataFrame,
+        localities: dict[int, Locality],
+        rules: Contract,
+        pack: Pack,
+    ) -> None:
+        accepted, city = revised.accepted, pack.id
+        if not accepted.is_empty():
+            self._write_localities(city, localities)
+            constants = {"city": city, "delivery_id": account.delivery_id, "commit_seq": self.commit_seq}
+            constants["known_from_utc"] = account.known_from  # type: ignore[assignment]
+            names = [name for name in (*rules.columns, *SYSTEM_COLUMNS) if name not in constants]
+            self._append(rules.table, accepted.select(names), constants)
+            account.first_event, account.last_event = ends(accepted["event_at_utc"])
+            newest = self._newest_event(city, rules)
+            self.writer.newest_event[city, rules.id] = max(filter(None, (newest, account.last_event)), default=None)
+        if not revised.closing.is_empty():
+            self.close_revisions(rules, city, revised.closing)
+        days = {day for frame in (accepted, revised.closing) for day in frame["local_day"].unique().to_list()}
+        if rules.kind == "register" and not accepted.is_empty():
+            registers.rebuild(self, rules, pack, accepted["site_id"].unique(), localities)
+        if days:
+            self.touch(city, rules.id, days)
+        if not refused.is_empty():
+            self._quarantine(account, refused)
+        seen = self._source_state.get((city, rules.id), (None, self.now))
+        latest = account.last_event if rules.kind != "register" else account.known_from
+        self._source_state[city, rules.id] = (max(filter(None, (seen[0], latest)), default=None), self.now)
+
+    def _write_localities(self, city: str, localities: dict[int, Locality]) -> None:
+        fresh = [found for found in localities.values() if found.id not in self.writer.known_localities]
+        rows = [(found.id, city, area) for found in fresh for area in found.areas]
+        if rows:
+            schema = {"locality_id": pl.Int64, "city": pl.String, "area_id": pl.String}
+            self._append("localities", pl.DataFrame(rows, schema=schema, orient="row"))
+            self.writer.known_localities |= {found.id for found in fresh}
+
+    def close_revisions(self, rules: Contract, city: str, closing: pl.DataFrame) -> None:
+        """Give revisions in the store another end (null: the present one). `closing` as in `Revised`."""
+        self.flush(rules.table)
+        first, last = ends(closing["local_day"])
+        with self.lake.shown("closing_rows", closing):
+            self.lake.execute(
+                f'UPDATE "{rules.table}" r SET known_to_utc = c.known_to_utc, commit_seq = ? FROM closing_rows c '
+                "WHERE r.city = ? AND r.local_day BETWEEN ? AND ? "
+                "AND r.delivery_id = c.delivery_id AND r.row_number = c.row_number",
+                [self.commit_seq, city, first, last],
+            )
+
+    def _quarantine(self, account: Account, refused: pl.DataFrame) -> None:
+        first, self.writer.next_quarantine = self.writer.next_quarantine, self.writer.next_quarantine + refused.height
+        rows = refused.sort("row_number").with_columns(
+            quarantine_id=pl.int_range(first, first + refused.height, dtype=pl.Int64),
+            delivery_id=pl.lit(account.delivery_id, pl.Int64),
+            city=pl.lit(account.incoming.city),
+            dataset=pl.lit(account.incoming.dataset),
+            state=pl.lit("open"),
+            at_utc=pl.lit(self.now, pl.Datetime("us")),
+            commit_seq=pl.lit(self.commit_seq, pl.Int64),
+        )
+        self._append("quarantine", rows)
+
+    def _append(self, table: str, frame: pl.DataFrame, constants: dict[str, object] | None = None) -> None:
+        """Write large frames at once; hold small ones back so that a table is written once a commit."""
+        if frame.height >= FLUSH_ROWS:
+            self.flush(table)
+            self.lake.append(table, frame, constants)
+            return
+        types = {"delivery_id": pl.Int64, "commit_seq": pl.Int64, "known_from_utc": pl.Datetime("us"), "city": pl.String}
+        if constants:
+            frame = frame.with_columns(pl.lit(v, dtype=types[k]).alias(k) for k, v in constants.items())
+        self._pending.setdefault(table, []).append(frame)
+        self._pending_rows += frame.height
+        if self._pending_rows > FLUSH_ROWS:
+            self.flush()
+
+    def flush(self, table: str | None = None) -> None:
+        """Write what is held back (of one table, or all), so that a query of this commit sees it."""
+        for name in [table] if table else list(self._pending):
+            frames = self._pending.pop(name, [])
+            if frames:
+                together = pl.concat(frames, how="diagonal_relaxed")
+                self._pending_rows -= together.height
+                self.lake.append(name, together)
+
+    def _record(self, account: Account) -> Receipt:
+        """Write the delivery's own row and hand out its receipt."""
+        self._append("deliveries", account.row(self.commit_seq))
+        receipt = account.receipt(self.snapshot)
+        if receipt.status == "accepted":
+            self.writer.taken.add(fingerprint(*account.key()))
+        self.receipts.append(receipt)
+        self.cities.add(receipt.city)
+        return receipt
+
+    def _clocked(self, account: Account, step: str, since: float) -> float:
+        now = time.perf_counter()
+        account.seconds[step] = account.seconds.get(step, 0.0) + now - since
+        self.seconds[step] += now - since
+        return now
+
+    # ------------------------------------------------------------------ ending
+
+    def finish(self) -> None:
+        """Readings, alerts, source states and the commit's own row, inside the same transaction."""
+        clock = time.perf_counter()
+        self.flush()
+        self.seconds["append"] += time.perf_counter() - clock
+        clock = time.perf_counter()
+        if self.touched:
+            refresh = self.writer.refresh
+            self.readings_n = refresh(
+                self.lake, self.writer.packs, self.touched, commit_seq=self.commit_seq, now=self.now,
+                **({"progress": self.progress} if self.progress else {}),
+            )  # fmt: skip
+        self.seconds["aggregate"] = time.perf_counter() - clock
+        registers.write_source_state(self, self._source_state)
+        clock = time.perf_counter()
+        if self.cities:
+            evaluate = self.writer.evaluate
+            self.alerts_n = evaluate(
+                self.lake, self.writer.packs, self.cities, commit_seq=self.commit_seq, now=self.now
+            )
+        self.seconds["alerts"] = time.perf_counter() - clock
+        if not (self.receipts or self.touched or self.alerts_n) and self.what == "alerts":
+            raise NoChange
+        cities = ",".join(sorted(self.cities))
+        row = {"commit_seq": self.commit_seq, "at_utc": self.now, "what": self.what, "cities": cities}
+        self.lake.append("commits", pl.DataFrame([row]))
+
+    def committed(self, seconds: float) -> None:
+        """Note that the commit is in the store."""
+        self.seconds["commit"] = seconds
+        self.writer.next_commit = self.commit_seq + 1

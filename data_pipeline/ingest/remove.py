@@ -1,0 +1,45 @@
+"""Take a source's simulated records out of the store, when the real source starts."""
+
+from __future__ import annotations
+
+from data_pipeline.contracts import contract
+from data_pipeline.ingest import registers
+from data_pipeline.ingest.commit import Commit
+from data_pipeline.ingest.revise import EXISTING, rechain
+
+
+def remove_simulated(commit: Commit, city: str, dataset: str) -> int:
+    """Remove every simulated revision of a dataset of a city; returns how many.
+
+    Real revisions that a simulated one had closed are the present ones again. Deliveries and
+    their accounts stay, as the record of what was done, and so do their rows in quarantine.
+    Readings of all days concerned are computed anew at the end of the commit.
+
+    Raises
+    ------
+    UnknownId
+        No such city or dataset.
+    """
+    rules, pack, lake = contract(dataset), commit.writer.pack(city), commit.lake
+    commit.flush()
+    made = f'FROM "{rules.table}" WHERE city = ? AND is_simulated'
+    days = lake.frame(f"SELECT local_day, count(*) AS n {made} GROUP BY 1", [city])
+    if days.is_empty():
+        return 0
+    sites = lake.frame(f"SELECT DISTINCT site_id {made}", [city])["site_id"] if rules.kind == "register" else None
+    names = ", ".join(f'r."{name}"' for name in (*rules.columns, *EXISTING))
+    same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM s."{name}"' for name in rules.key)
+    real = lake.frame(
+        f'SELECT {names} FROM "{rules.table}" r SEMI JOIN (SELECT * {made}) s ON {same} '
+        "WHERE r.city = ? AND NOT r.is_simulated",
+        [city, city],
+    )
+    lake.execute(f"DELETE {made}", [city])
+    reopened = rechain(real, rules)
+    if not reopened.is_empty():
+        commit.close_revisions(rules, city, reopened)
+    if sites is not None:
+        registers.rebuild(commit, rules, pack, sites, {})
+    commit.writer.newest_event.pop((city, dataset), None)
+    commit.touch(city, dataset, set(days["local_day"].to_list()))
+    return int(days["n"].sum())

@@ -1,0 +1,131 @@
+"""After installation no connection leaves the machine: read from the code, the kernel and a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from data_pipeline.access.gate import is_loopback
+from pages import discover
+from tests.network.conftest import CITY, Running
+from tests.network.trace import ROOT, Contact, contacts, need_strace, run_traced
+
+# addresses that only name a vocabulary; nobody fetches them
+NAMES = ("http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink", "http://www.w3.org/1999/xhtml")
+ADDRESS = re.compile(r"(?:https?|wss?|ftp):(?:\\?/){2}[^\s\"'`)<>]+|[\"'(=]\s*//[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE)
+SHOWN = (".py", ".css", ".js", ".html", ".toml", ".svg", ".json")
+
+
+def addresses(text: str) -> list[str]:
+    """Addresses of other hosts in a source text."""
+    found = [match for match in ADDRESS.findall(text) if not match.startswith(NAMES)]
+    hosts = {match: urlsplit(match.strip("\"'(= ")).hostname or "" for match in found}
+    return [match for match, host in hosts.items() if not host.startswith("{") and not is_loopback(host)]  # {host}: ours
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('src="https://cdn.example/x.js"', 1),
+        ("@import url(//fonts.example.com/css)", 1),
+        ('const tiles = "https:\\/\\/tiles.example"', 1),
+        ("new WebSocket('wss://live.example')", 1),
+        ('xmlns="http://www.w3.org/2000/svg"', 0),
+        ('"http://127.0.0.1:8050/"', 0),
+        ("location.protocol + '//' + location.host", 0),
+        ("a // b.example", 0),
+    ],
+)
+def test_the_search_for_other_hosts_finds_what_it_should(text: str, expected: int) -> None:
+    assert len(addresses(text)) == expected
+
+
+@pytest.mark.parametrize("room", ["assets", "pages", "components", "data_pipeline/api", "data_pipeline/access", "app.py"])
+def test_no_page_names_another_host(room: str) -> None:
+    place = ROOT / room
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.suffix in SHOWN]
+    assert files, f"nothing to look at in {room}"
+    assert {str(path.relative_to(ROOT)): found for path in files if (found := addresses(path.read_text("utf-8")))} == {}
+
+
+def test_the_trace_would_see_a_connection_to_another_host(tmp_path: Path) -> None:
+    need_strace()
+    # connecting a UDP socket sends nothing; 192.0.2.1 and 2001:db8::1 are reserved for documentation
+    code = (
+        "import socket\n"
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))\n"
+        "try: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).connect(('2001:db8::1', 9))\n"
+        "except OSError: pass\n"
+    )
+    assert run_traced(["-c", code], tmp_path, "control", 60) == {Contact("192.0.2.1", 9), Contact("2001:db8::1", 9)}
+
+
+def test_building_the_store_contacts_nobody(build_contacts: tuple[Path, set[Contact]]) -> None:
+    home, seen = build_contacts
+    assert (home / "catalog.sqlite").exists()
+    assert {contact for contact in seen if not contact.is_local} == set()
+    # DuckDB found its extensions in the Python packages and installed none
+    assert not (home.parent / "user" / ".duckdb").exists()
+
+
+@pytest.mark.browser
+def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_machine(running: Running) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (tests/requirements.txt)")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (tests/install_browser.sh)")
+    here = urlsplit(running.url).netloc
+    requests: list[str] = []
+    visited: list[str] = []
+    problems: list[str] = []
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
+        )
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        context.on("request", lambda request: requests.append(request.url))
+        for address in every_address(context.request, running.url):
+            page = context.new_page()
+            page.on("websocket", lambda socket: requests.append(socket.url))
+            page.on("requestfailed", lambda r: problems.append(f"{r.url}: {r.failure}") if urlsplit(r.url).netloc != here else None)
+            page.on("console", lambda m: problems.append(m.text) if "Content Security Policy" in m.text else None)
+            answer = page.goto(running.url + address, wait_until="load")
+            assert answer is not None and answer.status == 200, address
+            page.wait_for_timeout(1500)  # maps, figures and the live connection load after the page
+            assert page.inner_text("body").strip(), f"{address} is empty"
+            visited.append(address)
+            page.close()
+        browser.close()
+    time.sleep(3)  # a round of the pipeline
+    foreign = {url for url in requests if urlsplit(url).scheme not in ("data", "blob", "about") and urlsplit(url).netloc != here}
+    assert foreign == set()
+    assert problems == []
+    assert len(visited) >= 4 and len(requests) > len(visited)
+    for name, trace in (("web", running.web_trace), ("pipeline", running.pipeline_trace)):
+        assert {contact for contact in contacts(trace) if not contact.is_local} == set(), name
+    assert not (running.folder / "user" / ".duckdb").exists()
+
+
+def every_address(api, url: str) -> list[str]:
+    """One address of every page in both languages and themes, and the pages the server writes itself."""
+    areas = api.get(f"{url}/api/v1/areas?city={CITY}").json()
+    sites = api.get(f"{url}/api/v1/sites?city={CITY}").json()["features"]
+    events = api.get(f"{url}/api/v1/events?city={CITY}").json()
+    by_level = {area["level"]: area["area"] for area in areas}
+    known = {"area": list(by_level.values()), "site": [one["id"] for one in sites[:1]], "event": [one["id"] for one in events[:1]]}
+    found = []
+    for page in discover():
+        names = re.findall(r"\{(\w+)\}", page.pattern)
+        assert set(names) <= set(known), f"page {page.id}: this test does not know how to fill {page.pattern}"
+        filled = [page.pattern]
+        for name in names:
+            filled = [pattern.replace(f"{{{name}}}", value) for pattern in filled for value in known[name]]
+        found += filled
+    found += [f"{path}?city={CITY}&lang=en&theme=light" for path in found]
+    return [*found, "/login", "/login?lang=en", "/api/docs"]
