@@ -271,13 +271,23 @@
   function who() {
     var box = byId("who");
     if (!box) { return; }
-    fetch("/live/who", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
-      return answer.ok ? answer.json() : null;
+    fetch("/session", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+      var json = /json/.test(answer.headers.get("content-type") || "");
+      return answer.ok && json ? answer.json() : null;
     }).then(function (user) {
       if (!user || !byId("who")) { return; }
       byId("who").textContent = user[lang()] || "";
     }).catch(function () { /* the connection's own banner says so */ });
   }
+
+  /* a session ends after a time without a hand; the page's own refreshing does not count as one */
+  var touched = 0;
+  function touch() {
+    if (!byId("who") || !byId("who").textContent || Date.now() - touched < REFRESH_MS) { return; }
+    touched = Date.now();
+    fetch("/session/touch", { method: "POST", credentials: "same-origin" }).catch(lost);
+  }
+  ["pointerdown", "keydown", "wheel"].forEach(function (name) { window.addEventListener(name, touch, { passive: true }); });
 
   load(true);
   connect();

@@ -134,7 +134,7 @@ def map_figure(
             "marker": {"opacity": 1, "line": {"width": 0}},
             "text": texts, "customdata": [p.name for p in places],
             "hovertemplate": f"<b>%{{customdata}}</b><br>{name} %{{text}}<extra></extra>", "hoverlabel": hover,
-            "below": "water" if "water" in base.layers else "",
+            "below": "above-figure",
         },
         *_label_traces(base, theme),
         {
@@ -195,6 +195,8 @@ def style(base: BaseMap, layer: str, theme: Theme) -> dict[str, Any]:
     add("outline", "ribbon", "line", {"line-color": c("ribbon"), "line-width": 17, "line-opacity": 0.28}, **round_lines)
     add("outline", "ribbon-2", "line", {"line-color": c("ribbon"), "line-width": 8, "line-opacity": 0.5}, **round_lines)
     add("outline", "land", "fill", {"fill-color": c("land")})
+    # what stands for the place of the figure among the layers
+    layers.append({"id": "above-figure", "type": "background", "paint": {"background-opacity": 0}})
     add("water", "water", "fill", {"fill-color": c("water"), "fill-opacity": 0.92})
     add("water", "shore", "line", {"line-color": c("shore"), "line-width": 1.1}, **round_lines)
     add("water", "shore-2", "line", {"line-color": c("shore"), "line-width": 0.7, "line-offset": -3,

@@ -50,7 +50,7 @@ def figure(value: float | None, unit: str, decimals: int, lang: Lang, *, exact: 
         return Figure(t("state.no_data", lang), "", False)
     suffix = t(f"unit.{unit}", lang)
     if unit == "share":
-        return Figure(number(value * 100, percent_decimals(decimals, exact)), suffix, True)
+        return Figure(number(value, percent_decimals(decimals, exact), 100), suffix, True)
     if unit in SCALED_UNITS and not exact:
         scaled, name = _scale(value, lang)
         if name:
@@ -58,9 +58,12 @@ def figure(value: float | None, unit: str, decimals: int, lang: Lang, *, exact: 
     return Figure(number(value, decimals), suffix, True)
 
 
-def number(value: float, decimals: int) -> str:
-    """`value` with thousands separators, rounded half up to `decimals`; never "-0"."""
-    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+def number(value: float, decimals: int, factor: int = 1) -> str:
+    """`value` × `factor` with thousands separators, rounded half up to `decimals`; never "-0".
+
+    Decimal all the way: 0.8765 is 87.7 %, though 0.8765 × 100 in binary is a little less than 87.65.
+    """
+    rounded = (Decimal(repr(float(value))) * factor).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     return f"{abs(rounded) if rounded == 0 else rounded:,.{decimals}f}"
 
 
@@ -95,13 +98,11 @@ def change(item: Change | None, unit: str, decimals: int, lang: Lang) -> ChangeW
         return None
     if unit == "share":
         size, digits, text = item.points, percent_decimals(decimals), "change.points"
-        size = None if size is None else size * 100
     else:
         size, digits, text = item.relative, 1, ""
-        size = None if size is None else size * 100
     if size is None:
         return None
-    amount = number(abs(size), digits)
+    amount = number(abs(size), digits, 100)
     direction = "flat" if not amount.strip("0.,") else "up" if size > 0 else "down"
     words = t(text, lang, value=amount) if text else f"{amount}%"
     if direction == "flat":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -38,18 +38,21 @@ def deadline_words(target: Target, lang: Lang, today: date) -> str:
     if not target.deadline:
         return t("target.no_deadline", lang)
     due = date.fromisoformat(target.deadline)
-    words = t("target.deadline", lang, date=f"{due:%Y-%m-%d}" if lang == "en" else f"{due.year}年{due.month}月")
-    return f"{words}（{t('target.overdue', lang)}）" if lang == "zh" and due < today else (
-        f"{words} ({t('target.overdue', lang)})" if due < today else words
-    )  # fmt: skip
+    words = t("target.deadline", lang, date=t("time.date", lang, year=due.year, month=due.month, day=due.day))
+    return t("target.overdue", lang, deadline=words) if due < today else words
 
 
-def lead_words(target: Target, lang: Lang) -> str:
-    """The lead department as the plan names it, or that it names none."""
-    return t("target.lead", lang, dept=target.lead_dept_zh.replace(";", "、")) if target.lead_dept_zh else t("target.no_lead", lang)
+def lead_words(target: Target, lang: Lang, departments: Mapping[str, str] | None = None) -> str:
+    """The lead departments as the plan names them (`departments`: spelling → name), or that it names none."""
+    if not target.lead_dept_zh:
+        return t("target.no_lead", lang)
+    names = [(departments or {}).get(d, d) for d in target.lead_dept_zh.split(";")]
+    return t("target.lead", lang, dept=("、" if lang == "zh" else ", ").join(names))
 
 
-def plan_strip(targets: Sequence[Target], lang: Lang, today: date, *, id: str) -> html.Div:
+def plan_strip(
+    targets: Sequence[Target], lang: Lang, today: date, *, id: str, departments: Mapping[str, str] | None = None
+) -> html.Div:
     """One mark per distinct target, grouped by domain; each mark carries its words.
 
     No actual values stand here: they come with the ledger, until then every mark is open and says
@@ -64,7 +67,7 @@ def plan_strip(targets: Sequence[Target], lang: Lang, today: date, *, id: str) -
                 [
                     html.Span(t("target.group", lang, domain=domain_words(domain, lang), n=len(members)),
                               className="plan-group-name"),
-                    html.Span([_mark(target, lang, today) for target in members], className="plan-marks"),
+                    html.Span([_mark(target, lang, today, departments) for target in members], className="plan-marks"),
                 ],
                 className="plan-group",
             )
@@ -75,7 +78,10 @@ def plan_strip(targets: Sequence[Target], lang: Lang, today: date, *, id: str) -
     )  # fmt: skip
 
 
-def target_list(targets: Sequence[Target], lang: Lang, today: date, *, id: str, limit: int | None = None) -> html.Div:
+def target_list(
+    targets: Sequence[Target], lang: Lang, today: date, *, id: str, limit: int | None = None,
+    departments: Mapping[str, str] | None = None,
+) -> html.Div:  # fmt: skip
     """Targets as lines: indicator, promised value, actual (not reported yet), deadline, lead."""
     lines = [
         html.Li(
@@ -87,7 +93,7 @@ def target_list(targets: Sequence[Target], lang: Lang, today: date, *, id: str, 
                 html.Span([html.Small(t("target.actual", lang)), t("target.no_actual", lang)],
                           className="target-actual"),
                 html.Span([html.Span(deadline_words(target, lang, today)),
-                           html.Span(lead_words(target, lang), title=lead_words(target, lang))],
+                           html.Span(lead_words(target, lang, departments), title=lead_words(target, lang, departments))],
                           className="target-owner"),
             ],
             className="target-line",
@@ -103,10 +109,10 @@ def domain_words(domain: str, lang: Lang) -> str:
     return t(key, lang) if has(key, lang) else t("domain.other", lang)
 
 
-def _mark(target: Target, lang: Lang, today: date) -> html.Span:
+def _mark(target: Target, lang: Lang, today: date, departments: Mapping[str, str] | None) -> html.Span:
     label = t("target.mark_label", lang, name=pick(target.indicator_zh, target.indicator_en, lang),
               value=target_value(target, lang), deadline=deadline_words(target, lang, today),
-              lead=lead_words(target, lang))  # fmt: skip
+              lead=lead_words(target, lang, departments))  # fmt: skip
     classes: list[Any] = ["plan-mark", f"is-{target.kind}"]
     if target.is_provincial:
         classes.append("is-provincial")

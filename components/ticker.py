@@ -19,7 +19,7 @@ SIGNAL_SEVERITIES = frozenset({"major", "high", "severe", "critical", "orange", 
 
 def ticker(
     events: Sequence[Event], names: Mapping[str, str], tz: ZoneInfo, lang: Lang, now_utc: datetime, *, id: str,
-    href: str = "", limit: int | None = None,
+    href: str = "", limit: int | None = None, departments: Mapping[str, str] | None = None,
 ) -> html.Div:  # fmt: skip
     """Newest and open first; an open alert carries the signal colour, closed ones are quiet.
 
@@ -28,12 +28,13 @@ def ticker(
     names : area id → name
     href : str
         Address each line leads to (the page of events); empty draws no links.
+    departments : spelling of a department → its name in `lang`
     """
     ordered = sort_events(events)[:limit]
     if not ordered:
         return html.Div(empty(t("overview.ticker_empty", lang)), id=id, className="ticker")
     return html.Div(
-        html.Ul([_line(e, names, tz, lang, now_utc, href) for e in ordered], className="ticker-list"),
+        html.Ul([_line(e, names, tz, lang, now_utc, href, departments or {}) for e in ordered], className="ticker-list"),
         id=id,
         className="ticker",
     )
@@ -57,12 +58,15 @@ def severity_words(severity: str, lang: Lang) -> str:
     return t(key, lang) if has(key, lang) else severity
 
 
-def _line(event: Event, names: Mapping[str, str], tz: ZoneInfo, lang: Lang, now_utc: datetime, href: str) -> html.Li:
+def _line(
+    event: Event, names: Mapping[str, str], tz: ZoneInfo, lang: Lang, now_utc: datetime, href: str,
+    departments: Mapping[str, str],
+) -> html.Li:  # fmt: skip
     title = pick(event.title_zh, event.title_en, lang)
     place = names.get(event.area or "", "")
     until = event.closed_at_utc or now_utc
     lasted = t("event.lasted", lang, age=formats.age((until - event.opened_at_utc).total_seconds(), lang))
-    details = [t("event.owner", lang, dept=event.department) if event.department else t("event.no_owner", lang), lasted]
+    details = [t("event.owner", lang, dept=departments.get(event.department, event.department)) if event.department else t("event.no_owner", lang), lasted]
     if place and place not in title:
         details.insert(0, place)
     kind = "alert" if is_signal(event) else "warn" if event.kind == "alert" and event.state != "closed" else "plain"

@@ -58,6 +58,9 @@ def problems_of(model: type[BaseModel], error: ValidationError) -> list[str]:
             problems.append(f"unknown key {where!r}{hint}")
         elif item["type"] == "missing":
             problems.append(f"missing key {where!r}")
+        elif item["type"] == "value_error":  # a validator of ours: its text already names what it got
+            text = item["msg"].removeprefix("Value error, ")
+            problems += text.split("; ") if where == "(top)" else [f"{where}: {text}"]
         else:
             problems.append(f"{where}: {item['msg']} (got {item.get('input')!r})")
     return problems

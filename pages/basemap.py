@@ -41,7 +41,8 @@ def _labels(path: Path, layer: str, group_by: str, lang: Lang, bbox: tuple[float
     pieces: dict[str, list[shapely.Geometry]] = {}
     for feature in orjson.loads(path.read_bytes())["features"]:
         properties = feature["properties"]
-        name = properties.get(group_by) or properties.get("name") if lang == "zh" else properties.get("name_en")
+        zh = properties.get(group_by) or properties.get("name_zh") or properties.get("name")
+        name = zh if lang == "zh" else properties.get("name_en")
         if name:
             shape = shapely.make_valid(shapely.from_geojson(orjson.dumps(feature["geometry"])))
             pieces.setdefault(name, []).append(shapely.intersection(shape, box))

@@ -88,7 +88,8 @@ def _hidden(view: LoginView) -> str:
 
 
 def _password_form(view: LoginView, lang: Lang) -> str:
-    here = f'<p class="login-note">{escape(role_label(view.user, lang))}</p>' if view.user else ""
+    out = f'<a href="/logout">{escape(t("login.sign_out", lang))}</a>'
+    here = f'<p class="login-note">{escape(role_label(view.user, lang))} · {out}</p>' if view.user else ""
     return f"""{here}<form method="post" action="/login">{_hidden(view)}
 <label>{escape(t("login.name", lang))}
 <input name="name" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64" required autofocus></label>

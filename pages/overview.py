@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from dash import dcc, html
 
 from components import city_map, figures, plan, ranking, sentence, ticker
-from components.i18n import pick, t
+from components.i18n import Lang, pick, t
 from components.ids import live_id
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
@@ -18,6 +19,8 @@ from pages import Page, PageRequest, View, basemap, shell
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 LEFT = ("charging", "energy", "traffic")
 RIGHT = ("services", "environment", "sensing", "coverage")
+
+DOMAINS = ("traffic", "charging", "energy", "services", "environment", "sensing", "coverage", "plan")
 
 CardOf = dict[str, tuple[Card, Metric]]
 
@@ -64,13 +67,22 @@ def map_metrics(metrics: Sequence[Metric]) -> list[Metric]:
     found: dict[str, Metric] = {}
     for metric in sorted(metrics, key=lambda m: not m.headline):
         found.setdefault(metric.domain, metric)
-    order = [m.domain for m in metrics]
-    return sorted(found.values(), key=lambda m: order.index(m.domain))
+    return sorted(found.values(), key=_place_of_domain)
 
 
 def kpi_metrics(metrics: Sequence[Metric]) -> list[Metric]:
-    """The metrics of the strip: headlines first, filled up in the order of declaration."""
-    return sorted(metrics, key=lambda m: not m.headline)[:MAX_KPIS]
+    """The metrics of the strip: headlines, each domain's first before any domain's second."""
+    ranked: list[tuple[bool, int, int, Metric]] = []
+    seen: dict[str, int] = {}
+    for i, metric in enumerate(sorted(metrics, key=lambda m: not m.headline)):
+        turn = seen[metric.domain] = seen.get(metric.domain, -1) + 1
+        ranked.append((not metric.headline, turn, i, metric))
+    chosen = [metric for *_, metric in sorted(ranked, key=lambda r: r[:3])[:MAX_KPIS]]
+    return sorted(chosen, key=_place_of_domain)
+
+
+def _place_of_domain(metric: Metric) -> int:
+    return DOMAINS.index(metric.domain) if metric.domain in DOMAINS else len(DOMAINS)
 
 
 def panel_metrics(metrics: Sequence[Metric], domain: str, in_strip: Sequence[str]) -> list[Metric]:
@@ -189,13 +201,28 @@ def _map_notes(request: PageRequest, level: str, has_zones: bool) -> list[Any]:
     else:
         notes.append(t("map.approval", lang))
     if shown:
-        notes.append(html.Span(t("map.source", lang, sources=shown.source.split(" (")[0].split(",")[0]),
+        notes.append(html.Span(t("map.source", lang, sources=source_words(shown.source, lang)),
                                title="；".join(f"{n}: {city.layers[n].source}" for n in drawn)))  # fmt: skip
     if "water" in city.layers or "railways" in city.layers:
         notes.append(t("map.sketch_water", lang))
     if level == "township" or has_zones:
         notes.append(t("map.sketch_township", lang))
     return [html.Span(note) if isinstance(note, str) else note for note in notes]
+
+
+def source_words(source: str, lang: Lang) -> str:
+    """The name at the head of a layer's source: `天地图 (Tianditu) district …` is 天地图 or Tianditu."""
+    named = re.match(r"([^(,]+?)\s*\(([^)]+)\)", source)
+    if named:
+        return named[1] if lang == "zh" else named[2]
+    return source.split(",")[0]
+
+
+def _departments(request: PageRequest) -> dict[str, str]:
+    """Department as the plan spells it → its name in the language of the page."""
+    if request.lang == "zh":
+        return {}
+    return {row["dept_zh"]: row["dept_en"] or row["dept_zh"] for row in request.city.plan("departments")}
 
 
 def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
@@ -209,8 +236,9 @@ def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
         [
             html.H2([t("overview.plan", lang), html.Small(summary, title=summary),
                      html.Small(t("target.legend", lang), className="plan-legend")]),
-            plan.plan_strip(own, lang, request.today, id=live_id("plan-strip")),
-            plan.target_list(_turn(quantified, request), lang, request.today, id=live_id("plan-list")),
+            plan.plan_strip(own, lang, request.today, id=live_id("plan-strip"), departments=_departments(request)),
+            plan.target_list(_turn(quantified, request), lang, request.today, id=live_id("plan-list"),
+                             departments=_departments(request)),
         ],
         className="plan-panel",
     )  # fmt: skip
@@ -233,7 +261,7 @@ def _ticker(request: PageRequest, events: Sequence[Event]) -> html.Section:
             html.H2([t("overview.ticker", lang),
                      html.A(t("overview.all_events", lang), href=request.href("/events", city=city.id))]),
             ticker.ticker(events, names, city.tz, lang, request.now_utc, id=live_id("ticker"),
-                          href=request.href("/events", city=city.id), limit=MAX_TICKER),
+                          href=request.href("/events", city=city.id), limit=MAX_TICKER, departments=_departments(request)),
         ],
         className="ticker-panel",
     )  # fmt: skip

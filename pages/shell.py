@@ -77,6 +77,7 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
                     html.Span([html.Span(id="clock-date", className="clock-date"),
                                html.Span(id="clock", className="clock")],
                               id="clocks", className="clocks", **{"data-tz": request.city.timezone, "data-lang": lang}),
+                    html.A(id="who", href="/login", className="who", **{"data-native": "true"}),
                     html.A(t("nav.other_lang", lang), href=request.href(lang=other), className="switch", hrefLang=other),
                     html.A(_theme_sign(request.theme), href=request.href(theme=other_theme), className="switch icon",
                            title=theme_words, **{"aria-label": theme_words}),

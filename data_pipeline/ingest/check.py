@@ -1,4 +1,4 @@
-"""Rules of a contract over typed columns: one pass says whether any row breaks any; only then the rows are looked at."""
+"""Rules of a contract over typed columns: one pass says whether any row breaks any; only then rows are looked at."""
 
 from __future__ import annotations
 
@@ -107,9 +107,11 @@ def _time_rules(
     last = pl.max_horizontal(at, "updated_at") if contract.kind == "case" and "updated_at" in frame.columns else at
     days = lateness.days
     return [
-        (name, "future_time", at > latest, f"{{}} UTC is in the future (now {now_utc:%Y-%m-%d %H:%M} UTC, {contract.allowed_ahead} allowed)", at),
+        (name, "future_time", at > latest,
+         f"{{}} UTC is in the future (now {now_utc:%Y-%m-%d %H:%M} UTC, {contract.allowed_ahead} allowed)", at),
         (name, "too_late", last < now_utc - lateness,
-         f"{{}} UTC is older than the {days} days in which a record may arrive; for an archive set `allowed_lateness` in the mapping", at),
+         f"{{}} UTC is older than the {days} days in which a record may arrive; "
+         "for an archive set `allowed_lateness` in the mapping", at),
     ]  # fmt: skip
 
 

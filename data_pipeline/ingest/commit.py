@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,7 +130,8 @@ class Commit:
         incoming, writer = account.incoming, self.writer
         account.rows_in, account.format = prepared.rows_in, prepared.format
         sites = writer.sites_of(pack.id, rules.register_dataset) if "site" in rules.place else None
-        located = locate_rows(prepared.frame, rules, pack, sites)
+        declared = incoming.mapping.datum if incoming.mapping and incoming.mapping.datum else "WGS84"
+        located = locate_rows(prepared.frame, rules, pack, sites, declared)
         event = located.frame[rules.event_time] if rules.event_time else None
         if event is None:
             event = pl.repeat(account.known_from, located.frame.height, dtype=pl.Datetime("us"), eager=True)
@@ -319,6 +321,10 @@ class Commit:
         self.lake.append("commits", pl.DataFrame([row]))
 
     def committed(self, seconds: float) -> None:
-        """Note that the commit is in the store."""
+        """Note that the commit is in the store, and under which snapshot."""
         self.seconds["commit"] = seconds
         self.writer.next_commit = self.commit_seq + 1
+        newest = self.lake.snapshot()
+        if newest is not None and newest.id != self.snapshot:
+            self.snapshot = newest.id
+            self.receipts = [replace(receipt, snapshot=newest.id) for receipt in self.receipts]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 
 from data_pipeline.errors import DeliveryError
+from data_pipeline.ingest.naming import rename, without_nulls
 from data_pipeline.mappings import Join, Mapping
 from data_pipeline.sources import ReadOptions, bundle, read
 
@@ -54,8 +55,6 @@ def joined(join: Join, filename: str, path: Path, places: Sequence[Path], notes:
     DeliveryError
         It is nowhere, or cannot be read.
     """
-    from data_pipeline.ingest.reshape import rename, without_nulls
-
     found = find(join, path, places)
     if found is None:
         raise DeliveryError(

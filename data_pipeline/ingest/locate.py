@@ -21,10 +21,13 @@ from data_pipeline.cities import Pack, Place
 from data_pipeline.contracts import Contract
 from data_pipeline.errors import did_you_mean
 from data_pipeline.times import to_local
+from geo.crs import canonical_datum
+from geo.datum import probable_datum
 from geo.h3cells import cells as h3_cells
 
 H3_RESOLUTION = 9
 DATUM_SHARE, DATUM_ROWS = 0.03, 20  # points outside the city from which a wrong datum is suspected
+DATUM_SAMPLE = 2_000  # points looked at, of each kind
 EPOCH = datetime(1970, 1, 1)
 WHOLE_CITY = "city"  # an area_id for records that count for the whole city, whatever its id (mappings write it)
 REFUSED_SCHEMA = {"row_number": pl.Int64, "column_name": pl.String, "rule": pl.String, "reason": pl.String}
@@ -74,7 +77,9 @@ def locality_of(pack: Pack, place: Place) -> Locality:
     return Locality(number, place.district_id, place.township_id, zones, tuple(areas))
 
 
-def locate_rows(frame: pl.DataFrame, contract: Contract, pack: Pack, sites: pl.DataFrame | None = None) -> LocatedRows:
+def locate_rows(
+    frame: pl.DataFrame, contract: Contract, pack: Pack, sites: pl.DataFrame | None = None, datum: str = "WGS84"
+) -> LocatedRows:
     """Find for every row where it counts.
 
     Parameters
@@ -83,6 +88,8 @@ def locate_rows(frame: pl.DataFrame, contract: Contract, pack: Pack, sites: pl.D
         Prepared rows (WGS84 coordinates) with `row_number`.
     sites : DataFrame, optional
         Located sites of the contract's register: `site_id`, `locality_id`, `h3_r9`.
+    datum : str
+        Datum the supplier's coordinates were declared to be in, for the check of it.
 
     Returns
     -------
@@ -92,7 +99,7 @@ def locate_rows(frame: pl.DataFrame, contract: Contract, pack: Pack, sites: pl.D
         area is replaced by the canonical id.
     """
     open_rows = pl.Series(np.ones(frame.height, dtype=bool))
-    state = _State(frame, open_rows)
+    state = _State(frame, open_rows, datum)
     for way in contract.place:
         if state.open.any():
             {"site": _by_site, "point": _by_point, "area": _by_area}[way](state, contract, pack, sites)
@@ -105,12 +112,11 @@ class _State:
 
     frame: pl.DataFrame
     open: pl.Series
+    datum: str = "WGS84"
     located: list[pl.DataFrame] = field(default_factory=list)
     refused: list[pl.DataFrame] = field(default_factory=list)
     localities: dict[int, Locality] = field(default_factory=dict)
-    unknown_site: bool = False
     warning: str = ""
-    place: pl.DataFrame | None = None
 
     def remaining(self) -> pl.DataFrame:
         """Open rows with their position in the frame as `_at`."""
@@ -176,6 +182,7 @@ def _by_point(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame
     outside = ~inside & has_point
     if outside.any():
         _refuse_outside(state, pack, rows, lon, lat, outside, located)
+    state.warning = datum_warning(pack, lon[has_point], lat[has_point], outside[has_point], state.datum)
 
 
 def _refuse_outside(
@@ -187,7 +194,7 @@ def _refuse_outside(
     outside: np.ndarray,
     located: object,
 ) -> None:
-    """Refuse points outside the city; say so when the file looks shifted as a whole."""
+    """Refuse points outside the city with distance and nearest area."""
     nearest = pl.Series(located.nearest_id[outside], dtype=pl.String)  # type: ignore[attr-defined]
     names = {area.id: f"{area.name_zh} ({area.id})" for area in pack.areas.values()}
     bad = rows.filter(pl.Series(outside)).with_columns(
@@ -198,9 +205,31 @@ def _refuse_outside(
         "{}, {} lies outside the city, {} m from {}", pl.col("lon").round(6), pl.col("lat").round(6), "_far", "_near"
     )
     state.refuse(bad, "lon", "outside_city", reason)
-    share = outside.mean()
-    if outside.sum() >= DATUM_ROWS and share > DATUM_SHARE:
-        state.warning = f"probable wrong datum or wrong city: {outside.sum()} of {len(lon)} points lie outside the city"
+
+
+def datum_warning(pack: Pack, lon: np.ndarray, lat: np.ndarray, outside: np.ndarray, declared: str) -> str:
+    """A sentence when the points of a file look shifted as a whole; "" when nothing speaks for it.
+
+    The datum is judged where it can be: by points that fall outside the city as declared but
+    inside when read in another datum. Already converted coordinates (another datum than WGS84 or
+    CGCS2000 was declared) can only be judged by how many fall outside.
+    """
+    n, gone = len(lon), int(outside.sum())
+    if gone == 0:
+        return ""
+    if canonical_datum(declared) in ("WGS84", "CGCS2000"):
+        step = max(1, n // DATUM_SAMPLE)
+        picked = np.union1d(np.flatnonzero(outside)[:DATUM_SAMPLE], np.arange(0, n, step))
+        locator = pack.locator()
+        verdict = probable_datum(lon[picked], lat[picked], lambda x, y: locator.locate(x, y).inside, declared)
+        if verdict.probable is not None:
+            return (
+                f"probable wrong datum: {verdict.gained} of {n} points lie in the city only when read as "
+                f"{verdict.probable} instead of {declared} (about {verdict.shift_m:.0f} m apart); check `datum` in the mapping"
+            )
+    if gone >= DATUM_ROWS and gone / n > DATUM_SHARE:
+        return f"probable wrong datum or wrong city: {gone} of {n} points lie outside the city"
+    return ""
 
 
 def _by_area(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame | None) -> None:

@@ -24,7 +24,8 @@ _DATE = (
     r"|(?P<a>\d{1,2})(?P<s2>[-/.])(?P<b>\d{1,2})(?P=s2)(?P<y2>\d{4})|(?P<c>\d{8}))"
 )
 _CLOCK = (
-    r"(?:(?P<pre>上午|下午|中午)?\s*(?P<h>\d{1,2})[:时点](?P<mi>\d{2})分?(?:[:]?(?P<sec>\d{2})秒?(?:[.,](?P<f>\d{1,9}))?)?"
+    r"(?:(?P<pre>上午|下午|中午)?\s*(?P<h>\d{1,2})[:时点](?P<mi>\d{2})分?"
+    r"(?:[:]?(?P<sec>\d{2})秒?(?:[.,](?P<f>\d{1,9}))?)?"
     r"|(?P<hms>\d{4}(?:\d{2})?))?"
 )
 _HALF, _ZONE = r"(?P<ap>[AaPp]\.?[Mm]\.?)?", r"(?P<z>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
@@ -168,7 +169,8 @@ def _like(formats: list[str], text: str) -> bool:
     """Whether a text has the shape of one of the formats, be the day possible or not."""
     for form in formats:
         pattern = re.escape(form)
-        for mark, digits in (("Y", r"\d{4}"), ("m", r"\d{1,2}"), ("d", r"\d{1,2}"), ("H", r"\d{1,2}"), ("I", r"\d{1,2}"),
+        for mark, digits in (("Y", r"\d{4}"), ("m", r"\d{1,2}"), ("d", r"\d{1,2}"), ("H", r"\d{1,2}"),
+                             ("I", r"\d{1,2}"),
                              ("M", r"\d{1,2}"), ("S", r"\d{1,2}"), ("p", "[AaPp][Mm]"), ("y", r"\d{2}")):  # fmt: skip
             pattern = pattern.replace(f"%{mark}", digits)
         try:

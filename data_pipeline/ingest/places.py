@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import polars as pl
+import shapely
 
-from data_pipeline.contracts import Contract
+from data_pipeline.contracts import Column, Contract
 from data_pipeline.ingest.values import Converted, degrees, to_float
 from data_pipeline.mappings import Mapping
+from data_pipeline.sources.records import invalid_geometries
 from geo.crs import canonical_datum, to_wgs84
 
 Refuse = Callable[[pl.Series, str, str, str, pl.Series], None]
@@ -81,6 +83,26 @@ def to_lon_lat(
     return lon_s.set(~usable, None), lat_s.set(~usable, None)
 
 
+def to_path(wkt: pl.Series, mapping: Mapping | None, declared: str, refuse: Refuse) -> pl.Series:
+    """Lines or polygons as WKT in WGS84 degrees, from the datum of the mapping or the one the file declares.
+
+    Text that is no WKT, and polygons that cross themselves, are refused (`invalid_geometry`).
+    """
+    given = mapping.coordinates.crs if mapping and mapping.coordinates else mapping.datum if mapping else None
+    datum = canonical_datum(given or declared or "WGS84")
+    shapes = np.asarray(shapely.from_wkt(wkt.to_numpy(), on_invalid="ignore"), dtype=object)
+    broken = wkt.is_not_null() & pl.Series(shapely.is_missing(shapes))
+    refuse(broken, "path", "invalid_geometry", "{} is no geometry in WKT", wkt)
+    reasons = invalid_geometries(shapes)
+    if reasons:
+        why = pl.Series([reasons.get(n, "") for n in range(len(shapes))], dtype=pl.String)
+        refuse(why != "", "path", "invalid_geometry", "{}", why)
+    if datum in ("WGS84", "EPSG:4326"):
+        return wkt
+    moved = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy[:, 0], xy[:, 1], datum)))
+    return pl.Series(list(shapely.to_wkt(moved, rounding_precision=8)), dtype=pl.String)
+
+
 def _names(frame: pl.DataFrame, mapping: Mapping | None, declared: str) -> tuple[tuple[str, str], str]:
     names, datum = ("lon", "lat"), "WGS84"
     if mapping is not None and mapping.coordinates is not None:
@@ -95,7 +117,10 @@ def _names(frame: pl.DataFrame, mapping: Mapping | None, declared: str) -> tuple
     return names, canonical_datum(datum)
 
 
-def _axis(series: pl.Series, column, decimal_comma: bool, geographic: bool, refuse) -> pl.Series:  # type: ignore[no-untyped-def]
+def _axis(
+    series: pl.Series, column: Column, decimal_comma: bool, geographic: bool,
+    refuse: Callable[[pl.Series, str, str, pl.Series], None],
+) -> pl.Series:  # fmt: skip
     done: Converted = to_float(series, column, decimal_comma=decimal_comma, special=degrees if geographic else None)
     for mask, rule, template, shown in done.broken:
         refuse(mask, rule, template, shown)

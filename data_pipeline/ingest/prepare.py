@@ -21,7 +21,7 @@ from data_pipeline.errors import UsageError
 from data_pipeline.ingest import moments, values
 from data_pipeline.ingest.check import Refusals, check
 from data_pipeline.ingest.companions import excluded
-from data_pipeline.ingest.places import BBox, to_lon_lat
+from data_pipeline.ingest.places import BBox, to_lon_lat, to_path
 from data_pipeline.ingest.reshape import Shaped, reshape
 from data_pipeline.mappings import Mapping
 from data_pipeline.sources import REFUSED_SCHEMA, ROW, ReadOptions, read
@@ -134,8 +134,8 @@ def _options(path: Path, mapping: Mapping | None, limits: ReadOptions | None) ->
     options = mapping.read_options() if mapping else ReadOptions()
     if limits is not None:
         options = replace(
-            options, max_bytes=limits.max_bytes, max_text_bytes=limits.max_text_bytes, max_line_bytes=limits.max_line_bytes,
-            max_ratio=limits.max_ratio, max_cells=limits.max_cells,
+            options, max_bytes=limits.max_bytes, max_text_bytes=limits.max_text_bytes,
+            max_line_bytes=limits.max_line_bytes, max_ratio=limits.max_ratio, max_cells=limits.max_cells,
         )  # fmt: skip
     return replace(options, exclude=excluded(path, mapping))
 
@@ -168,13 +168,10 @@ def convert(
         for mask, rule, template, shown in converted.broken:
             refusals.add(mask, name, rule, template, shown)
         done[name] = converted.values
-    if (
-        "path" in contract.columns
-        and "path" not in frame.columns
-        and "geometry_wkt" in frame.columns
-        and not shaped.crs
-    ):
-        done["path"] = frame["geometry_wkt"]
+    if "path" in contract.columns:
+        given = frame["path"] if "path" in frame.columns else frame.get_column("geometry_wkt", default=None)
+        if given is not None:
+            done["path"] = to_path(given.cast(pl.String), mapping, shaped.crs, refusals.add)
     ordered = {name: done[name].cast(kind) for name, kind in contract.polars_schema().items()}
     return pl.DataFrame(ordered).with_columns(frame[ROW])
 

@@ -21,13 +21,10 @@ from data_pipeline.contracts import Contract, duration
 from data_pipeline.errors import DeliveryError, did_you_mean
 from data_pipeline.ingest.companions import joined
 from data_pipeline.ingest.moments import utc_of
+from data_pipeline.ingest.naming import CELL, SOURCE, adopt_names, match_names, rename, without_nulls
 from data_pipeline.mappings import Extract, Mapping, WideToLong
 from data_pipeline.sources import FILE, ROW, Raw, as_json
 from data_pipeline.sources.records import column, flatten
-
-SOURCE = "_source_row"  # index of the row in the table as found
-CELL = "_source_cell"  # index of the wide column a row came from
-GEOMETRY = ("geometry_x", "geometry_y", "geometry_wkt")
 
 
 @dataclass
@@ -59,17 +56,16 @@ class Shaped:
         """JSON of the values as they came, for rows of `frame` by position."""
         picked = self.frame[rows]
         source = self.source[picked[SOURCE]]
+        n = picked.height
+        made = picked.select([c for c in self.extra if c in picked.columns]).to_dicts() or [{}] * n
         if not self.wide:
-            return [
-                as_json(row)
-                for row in source.drop(ROW, *[c for c in (FILE,) if c in source.columns]).iter_rows(named=True)
-            ]
+            given = source.drop([c for c in (ROW, FILE) if c in source.columns]).iter_rows(named=True)
+            return [as_json({**made[at], **row}) for at, row in enumerate(given)]
         # one cell of a wide row, under its own column name: the same mapping reads it again
-        ids = source.select([c for c in self.kept if c in source.columns]).to_dicts()
-        names = [self.wide[n] if n is not None else "" for n in picked[CELL].to_list()]
-        values = picked[self.value_into].to_list() if self.value_into in picked.columns else [None] * len(ids)
-        made = picked.select([c for c in self.extra if c in picked.columns]).to_dicts() or [{}] * len(ids)
-        return [as_json({**made[n], **ids[n], names[n]: values[n]}) for n in range(len(ids))]
+        ids = source.select([c for c in self.kept if c in source.columns]).to_dicts() or [{}] * n
+        names = [self.wide[at] for at in picked[CELL].to_list()]
+        cells = picked[self.value_into].to_list() if self.value_into in picked.columns else [None] * n
+        return [as_json({**made[at], **ids[at], names[at]: cells[at]}) for at in range(n)]
 
 
 def reshape(
@@ -94,7 +90,7 @@ def reshape(
     shaped = Shaped(frame, raw.frame, raw.refused, list(raw.notes), crs=raw.crs)
     if mapping is not None:
         _map(shaped, contract, mapping, tz, filename, path, beside)
-    _match_names(shaped, contract, mapping, filename)
+    shaped.frame = match_names(shaped.frame, contract, mapping, filename, shaped.notes)
     return shaped
 
 
@@ -114,7 +110,8 @@ def _map(
         empty = shaped.frame.filter(pl.col(next(iter(re.compile(mapping.file_pattern).groupindex), FILE)).is_null())
         if empty.height:
             raise DeliveryError(
-                f"{filename}: the file name {empty[FILE][0]!r} does not fit the mapping's file_pattern {mapping.file_pattern!r}",
+                f"{filename}: the file name {empty[FILE][0]!r} does not fit the mapping's file_pattern "
+                f"{mapping.file_pattern!r}",
                 hint="deliver the file under the supplier's own name, or correct the pattern",
             )
     shaped.frame, renamed = rename(shaped.frame, mapping.rename, filename, shaped.notes)
@@ -146,63 +143,9 @@ def _map(
             raise DeliveryError(f"{filename}: filters.{n} gives {keep.dtype}, not true or false: {rule.expression!r}")
         says = rule.says or f"only rows with {rule.expression} are taken"
         shaped.excluded.append((~keep.fill_null(False), "", "filtered_by_mapping", f"left out by the mapping: {says}"))
-    shaped.frame = _mapped_values(_adopt_names(shaped.frame, contract, filename), mapping)
+    shaped.frame = _mapped_values(adopt_names(shaped.frame, contract, filename), mapping)
     for name, value in mapping.constants.items():
         shaped.frame = shaped.frame.with_columns(pl.lit(value).alias(name))
-
-
-def normal(name: str) -> str:
-    """A column name without what suppliers vary: case, blanks, hyphens, full-width letters."""
-    plain = name.translate({code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)})
-    return re.sub(r"[\s\-_]+", "_", plain.strip()).lower()
-
-
-def rename(
-    frame: pl.DataFrame, renames: dict[str, str], filename: str, notes: list[str]
-) -> tuple[pl.DataFrame, dict[str, str]]:
-    """`frame` under its new names, and new name → name in the file. Absent columns are noted."""
-    by_normal: dict[str, list[str]] = {}
-    for name in frame.columns:
-        by_normal.setdefault(normal(name), []).append(name)
-    found: dict[str, str] = {}
-    for given, wanted in renames.items():
-        near = [given] if given in frame.columns else by_normal.get(normal(given), [])
-        if len(near) == 1:
-            found[near[0]] = wanted
-        elif not near:
-            close = did_you_mean(given, frame.columns)
-            notes.append(
-                f"column {given!r} of the mapping is not in the file"
-                + (f" (renamed to {close[0]!r}?)" if close else "")
-            )
-        else:
-            raise DeliveryError(f"{filename}: {given!r} of the mapping fits several columns: {', '.join(near)}")
-    doubled = sorted({w for w in found.values() if list(found.values()).count(w) > 1})
-    if doubled:
-        raise DeliveryError(
-            f"{filename}: several columns are renamed to {', '.join(doubled)}", hint="correct `rename` in the mapping"
-        )
-    in_the_way = [w for w in found.values() if w in frame.columns and w not in found]
-    if in_the_way:
-        notes.append(f"columns of the file set aside, as the mapping fills them otherwise: {', '.join(in_the_way)}")
-    return frame.drop(in_the_way).rename(found), {wanted: given for given, wanted in found.items()}
-
-
-def without_nulls(
-    frame: pl.DataFrame, everywhere: Sequence[str], by_column: dict[str, list[str]] | None = None
-) -> pl.DataFrame:
-    """Text that stands for "no value" as null, compared without blanks around it."""
-    changes = []
-    for name, dtype in frame.schema.items():
-        words = [*everywhere, *(by_column or {}).get(name, [])]
-        if words and dtype == pl.String:
-            changes.append(
-                pl.when(pl.col(name).str.strip_chars().is_in(words)).then(None).otherwise(pl.col(name)).alias(name)
-            )
-        elif (by_column or {}).get(name):
-            text = pl.col(name).cast(pl.String)
-            changes.append(pl.when(text.is_in(words)).then(None).otherwise(pl.col(name)).alias(name))
-    return frame.with_columns(changes) if changes else frame
 
 
 def _fixed(mapping: Mapping) -> set[str]:
@@ -216,7 +159,8 @@ def _wide_columns(frame: pl.DataFrame, wide: WideToLong, filename: str, fixed: s
     absent = [name for name in wide.keep if name not in frame.columns]
     if absent:
         raise DeliveryError(
-            f"{filename}: wide_to_long keeps {', '.join(map(repr, absent))}, but the file has {', '.join(frame.columns[:10])} …",
+            f"{filename}: wide_to_long keeps {', '.join(map(repr, absent))}, "
+            f"but the file has {', '.join(frame.columns[:10])} …",
             hint="`keep` holds names after `rename`",
         )
     names = [name for name in frame.columns if name not in fixed and name not in wide.keep]
@@ -324,7 +268,8 @@ def _join(shaped: Shaped, join: Any, mapping: Mapping, filename: str, path: Path
     if absent or absent_here:
         raise DeliveryError(
             f"{filename}: the join with {join.file} finds no {', '.join(absent or absent_here)} in "
-            f"{join.file if absent else filename}; there is {', '.join((other if absent else shaped.frame).columns[:20])}",
+            f"{join.file if absent else filename}; "
+            f"there is {', '.join((other if absent else shaped.frame).columns[:20])}",
             hint="`on` and `columns` are names after `rename`",
         )
     keys = [f"_key_{n}" for n in range(len(join.on))]
@@ -335,7 +280,8 @@ def _join(shaped: Shaped, join: Any, mapping: Mapping, filename: str, path: Path
     twice = other.filter(pl.struct(keys).is_duplicated())
     if twice.height:
         raise DeliveryError(
-            f"{filename}: {join.file} holds the key {dict(zip(join.on, twice.row(0)[: len(keys)], strict=False))} more than once",
+            f"{filename}: {join.file} holds the key "
+            f"{dict(zip(join.on, twice.row(0)[: len(keys)], strict=True))} more than once",
             hint="rows would multiply; correct the second file or join on more columns",
         )
     other = other.with_columns(pl.lit(True).alias("_partner"))
@@ -364,7 +310,7 @@ def _total(frame: pl.DataFrame, name: str, into: str, expression: str, filename:
     table = pl.DataFrame({key: column([row.get(key) for row in elements]) for key in keys})
     table = table.with_columns(pl.Series("_owner", owner, dtype=pl.Int64))
     # a key that no element of this file has is null, not an error: suppliers leave absent keys out
-    wanted = [w for w in pl.sql_expr(expression).meta.root_names() if w not in table.columns]
+    wanted = dict.fromkeys(w for w in pl.sql_expr(expression).meta.root_names() if w not in table.columns)
     table = table.with_columns(pl.lit(None, dtype=pl.Float64).alias(w) for w in wanted)
     try:
         totals = table.group_by("_owner").agg(pl.sql_expr(expression).alias(into))
@@ -383,17 +329,14 @@ def _split(shaped: Shaped, mapping: Mapping) -> None:
         return
     pieces = pl.col(rule.column).cast(pl.String).str.extract_all(rule.pattern)
     frame = shaped.frame.with_columns(pieces.alias("_pieces"))
-    k = max(int(frame["_pieces"].list.len().max() or 1), 1)
-    frame = frame.with_columns(pl.int_ranges(pl.max_horizontal(pl.col("_pieces").list.len(), 1)).alias("_piece_no"))
-    frame = frame.with_columns(
-        pl.when(pl.col("_pieces").list.len() == 0)
-        .then(pl.lit([None], dtype=pl.List(pl.String)))
-        .otherwise("_pieces")
-        .alias("_pieces")
-    )
-    frame = frame.explode("_pieces", "_piece_no").with_columns(
-        ((pl.col(ROW) - 1) * k + pl.col("_piece_no") + 1).alias(ROW)
-    )
+    # a row without any match stays one row
+    none = pl.lit([None], dtype=pl.List(pl.String))
+    found = pl.when(pl.col("_pieces").list.len().fill_null(0) == 0).then(none).otherwise("_pieces")
+    frame = frame.with_columns(found.alias("_pieces"))
+    frame = frame.with_columns(pl.int_ranges(pl.col("_pieces").list.len()).alias("_piece_no"))
+    k = int(frame.select(pl.col("_pieces").list.len().max()).item())
+    frame = frame.explode("_pieces", "_piece_no")
+    frame = frame.with_columns(((pl.col(ROW) - 1) * k + pl.col("_piece_no") + 1).alias(ROW))
     grouped = re.compile(rule.pattern).groups > 0
     piece = pl.col("_pieces").str.extract(rule.pattern, 1) if grouped else pl.col("_pieces")
     shaped.frame = frame.with_columns(piece.alias(rule.into)).drop("_pieces", "_piece_no")
@@ -402,15 +345,18 @@ def _split(shaped: Shaped, mapping: Mapping) -> None:
 
 
 def _evaluated(frame: pl.DataFrame, text: str, what: str, filename: str) -> pl.Series:
-    try:
-        result = frame.select(pl.sql_expr(text).alias("_")).to_series()
-    except pl.exceptions.ColumnNotFoundError as error:
-        name = str(error).splitlines()[0]
-        near = did_you_mean(name.strip('"'), frame.columns)
+    expression = pl.sql_expr(text)
+    absent = [name for name in expression.meta.root_names() if name not in frame.columns]
+    if absent:
+        there = [name for name in frame.columns if name not in (ROW, SOURCE, CELL)]
+        near = did_you_mean(absent[0], there)
         raise DeliveryError(
-            f"{filename}: {what} reads a column that is not there: {name}; there is {', '.join(frame.columns[:30])}",
+            f"{filename}: {what} reads {', '.join(map(repr, absent))}, which is not in the table; "
+            f"there is {', '.join(there[:30])}",
             hint=f"did you mean {near[0]!r}?" if near else "use names after `rename`",
-        ) from None
+        )
+    try:
+        result = frame.select(expression.alias("_")).to_series()
     except pl.exceptions.PolarsError as error:
         raise DeliveryError(
             f"{filename}: {what} = {text!r} fails on this table: {str(error).splitlines()[0]}",
@@ -434,43 +380,3 @@ def _mapped_values(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
 def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _adopt_names(frame: pl.DataFrame, contract: Contract, filename: str) -> pl.DataFrame:
-    """Columns that are called as in the contract but for case and blanks, under the contract's names."""
-    found: dict[str, str] = {}
-    for name in _free(frame, contract):
-        wanted = normal(name)
-        if wanted in contract.columns and wanted not in frame.columns:
-            if wanted in found.values():
-                raise DeliveryError(
-                    f"{filename}: several columns are called {wanted!r} but for case and blanks",
-                    hint="rename all but one",
-                )
-            found[name] = wanted
-    return frame.rename(found)
-
-
-def _free(frame: pl.DataFrame, contract: Contract) -> list[str]:
-    system = {ROW, SOURCE, CELL, FILE}
-    known = contract.columns
-    return [n for n in frame.columns if n not in known and n not in system and not n.startswith("_")]
-
-
-def _match_names(shaped: Shaped, contract: Contract, mapping: Mapping | None, filename: str) -> None:
-    """Columns under the contract's names (case, blanks and order do not matter); what is missing, extra, near."""
-    frame = shaped.frame = _adopt_names(shaped.frame, contract, filename)
-    extra = [name for name in _free(frame, contract) if name not in GEOMETRY]
-    required = [n for n, c in contract.columns.items() if c.required or n in contract.key]
-    missing = [name for name in required if name not in frame.columns]
-    if missing:
-        renamed = {name: near[0] for name in missing if (near := did_you_mean(name, [normal(e) for e in extra]))}
-        text = f"{filename}: missing column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
-        text += f"; not known: {', '.join(extra[:20])}" if extra else ""
-        hint = "; ".join(f"is {new!r} what is called {old!r} in the contract?" for old, new in renamed.items())
-        where = f"mapping {mapping.name}" if mapping is not None and mapping.name else "a mapping file"
-        raise DeliveryError(
-            text, hint=(hint + " " if hint else "") + f"rename the columns, or say in {where} how they are called"
-        )
-    if extra and mapping is None:
-        shaped.notes.append(f"columns not in the contract, kept out: {', '.join(extra)}")

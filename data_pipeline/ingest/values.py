@@ -23,7 +23,8 @@ _WITH_UNIT = re.compile(r"([+-]?[\d.,'’ ]*\d[\d.]*(?:[eE][+-]?\d+)?)\s*([^\d\s
 _COMMA_DECIMAL = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 # how people write the units of the contracts besides the sign itself
 _UNIT_WORDS = {
-    "%": {"%", "percent"}, "degC": {"degc", "°c", "℃"}, "ug/m3": {"ug/m3", "µg/m3", "μg/m3", "ug/m³", "µg/m³", "μg/m³"},
+    "%": {"%", "percent"}, "degC": {"degc", "°c", "℃"},
+    "ug/m3": {"ug/m3", "µg/m3", "μg/m3", "ug/m³", "µg/m³", "μg/m³"},
     "mg/m3": {"mg/m3", "mg/m³"}, "m3/s": {"m3/s", "m³/s"}, "deg": {"deg", "°"}, "kWh": {"kwh", "kw·h", "度"},
 }  # fmt: skip
 TRUE = {"true", "t", "yes", "y", "1", "是", "有", "真"}
@@ -106,7 +107,8 @@ def to_float(
     text = trimmed(series.cast(pl.String))
     if decimal_comma:
         german = text.str.contains(_COMMA_DECIMAL).fill_null(False)
-        text = text.set(german, text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))
+        pointed = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+        text = pointed.zip_with(german, text)
     numbers = text.cast(pl.Float64, strict=False)
     done = Converted(numbers)
     odd = text.is_not_null() & numbers.is_null()
@@ -119,8 +121,8 @@ def to_float(
         looked = pl.DataFrame({"w": text}).join(table, on="w", how="left", maintain_order="left")
         done.values = numbers.zip_with(~odd, looked["n"])
         unit = column.unit or "no unit"
-        done.refuse(odd & (looked["r"] == "unit_in_number").fill_null(False), "unit_in_number",
-                    f"{{}} carries a unit that is not the contract's ({unit}); declare it in the mapping's `units`", text)  # fmt: skip
+        other_unit = f"{{}} carries a unit that is not the contract's ({unit}); see the mapping's `units`"
+        done.refuse(odd & (looked["r"] == "unit_in_number").fill_null(False), "unit_in_number", other_unit, text)
         done.refuse(odd & (looked["r"] == "not_a_number").fill_null(False), "not_a_number", "{} is not a number", text)
     return _finite(done, text)
 
@@ -154,7 +156,7 @@ def to_integer(
     done = scaled(to_float(series, column, decimal_comma=decimal_comma), factor, offset)
     numbers = done.values
     # beyond 2**53 a float no longer tells neighbouring whole numbers apart
-    bad = numbers.is_not_null() & (((numbers - numbers.round()).abs() > 1e-6) | (numbers.abs() > 2**53))
+    bad = numbers.is_not_null() & (((numbers - numbers.round()).abs() > 1e-6) | (numbers.abs() >= 2**53))
     done.refuse(bad, "not_an_integer", "{} is not a whole number", series.cast(pl.String))
     done.values = numbers.set(bad, None).round().cast(pl.Int64)
     return done

@@ -50,13 +50,17 @@ def holidays() -> Holidays:
 
 
 @cache
-def _special_days() -> dict[int, int]:
+def _special_days() -> tuple[int, np.ndarray]:
+    """First special day (ordinal), and from there the kind of each day; -1 where nothing is special."""
     found = {day.toordinal(): WORKDAY for day in holidays().worked_weekends.days}
     for holiday in holidays().holiday:
         kind = SPRING_FESTIVAL if holiday.kind == "spring_festival" else HOLIDAY
         for first, last in holiday.days:
             found |= {first.toordinal() + i: kind for i in range((last - first).days + 1)}
-    return found
+    start = min(found)
+    table = np.full(max(found) - start + 1, -1)
+    table[np.array(list(found)) - start] = list(found.values())
+    return start, table
 
 
 def day_kinds(ordinals: np.ndarray, in_china: bool) -> np.ndarray:
@@ -64,14 +68,13 @@ def day_kinds(ordinals: np.ndarray, in_china: bool) -> np.ndarray:
 
     Years without an announced calendar, and cities outside mainland China, know weekends only.
     """
-    if ordinals.size == 0:
-        return np.zeros(ordinals.shape, dtype=np.int64)
-    days, back = np.unique(ordinals, return_inverse=True)
-    kinds = np.where((days + 6) % 7 >= 5, WEEKEND, WORKDAY)
-    if in_china:
-        special = _special_days()
-        kinds = np.array([special.get(int(day), int(kind)) for day, kind in zip(days, kinds, strict=True)])
-    return kinds[back].reshape(ordinals.shape)
+    kinds = np.where((ordinals + 6) % 7 >= 5, WEEKEND, WORKDAY)
+    if not in_china:
+        return kinds
+    start, table = _special_days()
+    special = table[np.clip(ordinals - start, 0, table.size - 1)]
+    known = (ordinals >= start) & (ordinals < start + table.size) & (special >= 0)
+    return np.where(known, special, kinds)
 
 
 def seconds(moment: datetime) -> int:

@@ -149,7 +149,7 @@ class WaterObservations(_Stations):
         season = np.exp(-0.5 * ((turn - 0.54) / 0.14) ** 2)
         slow = 0.10 * smooth(world.key("water", "slow"), 12 * DAY, t) + 0.02 * smooth(self.key("own"), 2 * DAY, t, i)
         soaked = world.weather.soaked_mm(t.ravel()).reshape(t.shape)
-        rise = of["rain_m_per_100mm"][i] * soaked / 25.0
+        rise = of["rain_m_per_100mm"][i] * soaked / 16.0
         level = low + (high - low) * np.clip(season + slow, -0.05, 1.4) + rise + 0.008 * normal(self.key("wave"), i, t // HOUR)
         share = np.clip((level - low) / np.maximum(high - low, 0.3), 0, 4)
         flow = np.where(of["flow_m3_s"][i] > 0, np.round(of["flow_m3_s"][i] * (0.35 + 1.1 * share), 1), np.nan)

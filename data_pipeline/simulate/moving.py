@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
 
-from data_pipeline.simulate.clock import Clock, datetimes
+from data_pipeline.simulate.clock import datetimes
 from data_pipeline.simulate.place import KM_PER_DEGREE
 from data_pipeline.simulate.rng import bits, choose, key_of, normal, smooth, uniform
 from data_pipeline.simulate.traffic import demand
@@ -69,7 +70,7 @@ class VehiclePositions:
         self.world = world
         self.n = max(4, round(VEHICLES * world.sites.by_root))
         self.kind = np.array([("taxi", "bus", "bus", "taxi", "municipal")[k % 5] for k in range(self.n)])
-        self._day = lru_cache(maxsize=16)(self._of_day)
+        self._day = lru_cache(maxsize=16)(self.of_day)
 
     @cached_property
     def graph(self) -> RoadGraph:
@@ -112,7 +113,17 @@ class VehiclePositions:
         key = self.world.key("vehicle", "walk")
         return [self.graph.walk(key, k, 80, 1.6 if k % 2 else 1.0) for k in range(max(ROUNDS, self.n))]
 
-    def _of_day(self, day: int) -> pl.DataFrame:
+    def service(self, k: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whether vehicles `k` (n, 1) are out on days (1, m), and from and until which local hour."""
+        key = self.world.key("vehicle")
+        on = uniform(key, k, day, 7) < np.where((self.kind == "municipal")[k], 0.8, 0.93)
+        return on, FIRST_HOUR + 1.5 * uniform(key, k, day, 8), LAST_HOUR - 3.0 * uniform(key, k, day, 9)
+
+    def busy(self, k: np.ndarray, t_s: np.ndarray, town: np.ndarray) -> np.ndarray:
+        """Whether taxis `k` carry somebody at `t_s`; fuller in the rush."""
+        return uniform(self.world.key("vehicle"), k, t_s // 1500, 4) < 0.34 + 0.28 * np.clip(town, 0, 1)
+
+    def of_day(self, day: int) -> pl.DataFrame:
         """Every position of a local day in WGS84, before delivery."""
         world = self.world
         t = world.midnight_s(day) + np.arange(int(FIRST_HOUR * 12), int(LAST_HOUR * 12)) * 300
@@ -120,8 +131,7 @@ class VehiclePositions:
         town, _ = demand(clock)
         key, k = world.key("vehicle"), np.arange(self.n)[:, None]
         taxi = (self.kind == "taxi")[:, None]
-        on = uniform(key, k, day, 7) < np.where((self.kind == "municipal")[:, None], 0.8, 0.93)
-        begin, end = FIRST_HOUR + 1.5 * uniform(key, k, day, 8), LAST_HOUR - 3.0 * uniform(key, k, day, 9)
+        on, begin, end = self.service(k, np.array([[day]]))
         slot = t[None, :] // 300
         pace = np.where(taxi, 24.0, 17.0) / (1 + 0.5 * town) * (1 + 0.25 * normal(key, k, slot))
         pace = np.where(uniform(key, k, slot, 3) < np.where(taxi, 0.22, 0.15), 0.0, np.clip(pace, 0.0, 70.0))
@@ -136,7 +146,7 @@ class VehiclePositions:
             lon[n], lat[n] = np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])
         wobble_deg = 0.00006
         lon, lat = lon + wobble_deg * normal(key, k, t[None, :], 1), lat + wobble_deg * normal(key, k, t[None, :], 2)
-        busy = uniform(key, k, t[None, :] // 1500, 4) < 0.34 + 0.28 * np.clip(town, 0, 1)
+        busy = self.busy(k, t[None, :], town)
         column, row = np.nonzero(driving.T)
         names = np.array([f"V{world.pack.id}{n + 1:03d}" for n in range(self.n)])
         lines = np.array([f"{n + 1}路" if kind == "bus" else "" for n, kind in enumerate(self.kind)])
@@ -164,19 +174,24 @@ class DriveTests:
         return RoadGraph(self.world)
 
     @cached_property
-    def _strength(self) -> list[np.ndarray]:
-        """RSRP (dBm) at the five points of each section's line, from the distance to the nearest 5G station of each operator."""
+    def _lines(self) -> np.ndarray:
+        """The five points of every section: (sections, 5, 2)."""
+        return np.stack(self.graph.lines)
+
+    @cached_property
+    def _strength(self) -> np.ndarray:
+        """RSRP (dBm) of (operators, sections), from the distance of each section's middle to the operator's nearest 5G station."""
         sites = self.world.sites["base_stations"]
         keep = sites.of["is5"]
         x, y, who = sites.x_km[keep], sites.y_km[keep], sites.of["operator"][keep]
         found = []
         for o in range(3):
             own = (who == o) | (who == 3)
-            points = np.concatenate([line[2:3] for line in self.graph.lines])
+            points = self._lines[:, 2]
             px, py = self.world.ground.to_km(points[:, 0], points[:, 1])
             away = np.hypot(px[:, None] - x[own][None, :], py[:, None] - y[own][None, :]).min(axis=1)
-            found.append(-72.0 - 30.0 * np.log10(np.maximum(away, 0.06) / 0.25))
-        return found
+            found.append(-82.0 - 34.0 * np.log10(np.maximum(away, 0.06) / 0.25))
+        return np.stack(found)
 
     def due_times(self, after_s: int, until_s: int) -> np.ndarray:
         """Seconds in (after, until] at which a day's file falls due: 20:00 local time."""
@@ -189,37 +204,31 @@ class DriveTests:
         found = [self.table(self.world.local_ordinal(int(due))) for due in self.due_times(after_s, until_s)]
         return pl.concat(found) if found else pl.DataFrame()
 
-    def day(self, day: int) -> dict[str, np.ndarray]:
-        """All samples of a local day: arrays of one length."""
-        world = self.world
-        parts: list[dict[str, np.ndarray]] = []
-        start = world.midnight_s(day)
-        for run in range(self.runs):
-            key = world.key("drive", run)
-            n = self.per_run
-            begin = start + int((8.5 + 1.5 * run + 0.4 * float(uniform(key, day, 1))) * HOUR)
-            section = choose(key_of(key, "section"), 0.3 + self.graph.urban, day, np.arange(n) // 40)
-            part = (np.arange(n) % 40) / 40.0
-            t = begin + np.arange(n) * 5
-            operator = run % 3
-            lines = np.stack([line for line in self.graph.lines])[section]
-            at = part * 4
-            low = np.minimum(at.astype(int), 3)
-            rest = (at - low)[:, None]
-            rows = np.arange(n)
-            point = lines[rows, low] * (1 - rest) + lines[rows, low + 1] * rest
-            growth = 1.1 * (world.clock(t).years - 2.5)
-            rsrp = self._strength[operator][section] + growth + 4.5 * smooth(key_of(key, "shadow"), 60, t) + 2.5 * normal(key, t)
-            sinr = np.clip((rsrp + 112.0) * 0.52 + 3.0 * normal(key_of(key, "sinr"), t), -18, 34)
-            five = rsrp > -113.0
-            down = np.where(five, 95_000 * np.log2(1 + 10 ** (np.clip(sinr, -5, 26) / 10)), 9_000 * np.log2(1 + 10 ** (np.clip(sinr + 4, -3, 20) / 10)))
-            down = down * np.exp(0.35 * normal(key_of(key, "down"), t))
-            parts.append({
-                "run": np.full(n, run), "t": t, "operator": np.full(n, operator), "five": five, "rsrp": np.round(np.clip(rsrp, -140, -44), 1),
-                "sinr": np.round(sinr, 1), "down": np.rint(down), "up": np.rint(down * 0.16), "lon": point[:, 0], "lat": point[:, 1],
-                "speed": np.round(np.clip(32 + 9 * smooth(key_of(key, "speed"), 45, t), 0, 90), 1),
-            })  # fmt: skip
-        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    def day(self, day: int, stride: int = 1) -> dict[str, np.ndarray]:
+        """The samples of a local day, or every `stride`-th: arrays of one length."""
+        world, key = self.world, self.world.key("drive")
+        number = np.tile(np.arange(0, self.per_run, stride), self.runs)
+        run = np.repeat(np.arange(self.runs), number.size // self.runs)
+        start_h = 8.5 + 1.5 * run + 0.4 * uniform(key, day, run, 1)
+        t = world.midnight_s(day) + (start_h * HOUR).astype(np.int64) + number * 5
+        section = choose(key_of(key, "section"), 0.3 + self.graph.urban, day, run, number // 40)
+        at = (number % 40) / 10.0
+        low = np.minimum(at.astype(int), 3)
+        rest = (at - low)[:, None]
+        point = self._lines[section, low] * (1 - rest) + self._lines[section, low + 1] * rest
+        operator = run % 3
+        grown = 1.1 * ((day - date(2024, 1, 1).toordinal()) / 365.2425 - 2.5)  # dB: the network gets denser
+        shadow = 5.0 * smooth(key_of(key, "shadow"), 60, t, run) + 3.0 * normal(key, t, run)
+        rsrp = self._strength[operator, section] + grown + shadow
+        sinr = np.clip((rsrp + 112.0) * 0.50 + 3.5 * normal(key_of(key, "sinr"), t, run), -18, 34)
+        five = rsrp > -114.0
+        ratio_5g, ratio_4g = (10 ** (np.clip(sinr + lift, -5, top) / 10) for lift, top in ((0, 26), (4, 20)))
+        down = np.where(five, 95_000 * np.log2(1 + ratio_5g), 9_000 * np.log2(1 + ratio_4g)) * np.exp(0.35 * normal(key_of(key, "down"), t, run))
+        return {
+            "run": run, "t": t, "operator": operator, "section": section, "five": five, "rsrp": np.round(np.clip(rsrp, -140, -44), 1),
+            "sinr": np.round(sinr, 1), "down": np.rint(down), "up": np.rint(down * 0.16), "lon": point[:, 0], "lat": point[:, 1],
+            "speed": np.round(np.clip(32 + 9 * smooth(key_of(key, "speed"), 45, t, run), 0, 90), 1),
+        }  # fmt: skip
 
     def table(self, day: int) -> pl.DataFrame:
         """The day's file in the supplier's columns (GCJ-02, local time)."""
@@ -286,8 +295,3 @@ class CityEvents:
         return frame.with_columns(
             pl.from_epoch(pl.col(c), "s").dt.strftime("%Y-%m-%dT%H:%M:%SZ") for c in ("started_at", "ended_at")
         )
-
-
-def active_share(clock: Clock) -> np.ndarray:
-    """Share of vehicles on the road at an hour: 1 by day, 0 at night."""
-    return ((clock.hour >= FIRST_HOUR) & (clock.hour < LAST_HOUR)).astype(float)

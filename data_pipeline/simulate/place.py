@@ -108,7 +108,7 @@ class Ground:
         if townships:
             parts = [(pack.areas[i], polygon) for i, polygon in townships.items()]
         else:
-            parts = [(pack.areas[i] if i in pack.areas else pack.city_area, polygon) for i, polygon in shapes.items()]
+            parts = [(pack.areas.get(i, pack.city_area), polygon) for i, polygon in shapes.items()]
         drafts = []
         for area, polygon in parts:
             drawn = shapes.get(area.drawn_in or area.parent or "", self.region)

@@ -109,7 +109,7 @@ class Tickets:
             "channel": choose(key["channel"], [c[1] for c in CHANNELS], hour, number), "hand_s": hand, "closed_s": closed,
             "called_s": called, "due_s": at + due_days * DAY, "cancelled": fate < 0.012, "referred": (fate >= 0.012) & (fate < 0.03),
             "responded": uniform(key["call"], hour, number, 2) < 0.985, "solved": solved,
-            "satisfied": solved & (uniform(key["call"], hour, number, 3) < 0.97) | (uniform(key["call"], hour, number, 3) < 0.25),
+            "satisfied": solved & (uniform(key["call"], hour, number, 3) < 0.97) | (uniform(key["call"], hour, number, 3) < 0.12),
             "repeat": uniform(key["repeat"], hour, number) < 0.06, "asked": uniform(key["call"], hour, number, 4) < 0.86,
         }  # fmt: skip
 

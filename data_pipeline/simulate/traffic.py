@@ -43,7 +43,7 @@ class RoadSpeeds(Feed):
         super().__init__(world)
         capacity = [CAPACITY_VEH[c] for c in self.sites.frame["road_class"]]
         self._capacity = np.array(capacity) * np.exp(0.25 * normal(self.key("size"), np.arange(len(self.sites))))
-        self._tight = np.exp(0.35 * normal(self.key("tight"), np.arange(len(self.sites))))
+        self._tight = np.exp(0.5 * normal(self.key("tight"), np.arange(len(self.sites))))
 
     def values(self, i: np.ndarray, clock: Clock) -> dict[str, np.ndarray]:
         sites, t = self.sites, clock.t_s

@@ -162,7 +162,8 @@ def _together(raws: list[tuple[str, Raw]], filename: str) -> Raw:
         differ = set(raw.frame.columns) ^ set(first.frame.columns)
         if differ:
             raise DeliveryError(
-                f"{filename}: {name} and {first_name} do not have the same columns (differ in {', '.join(sorted(differ)[:10])})",
+                f"{filename}: {name} and {first_name} do not have the same columns "
+                f"(differ in {', '.join(sorted(differ)[:10])})",
                 hint="name the members to read in the mapping's `member`, or deliver them apart",
             )
         frames.append(raw.frame.select(first.frame.columns).with_columns(pl.col(ROW) + at))

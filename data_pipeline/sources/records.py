@@ -58,7 +58,9 @@ def read_geojson(file: Path, filename: str, options: ReadOptions) -> Raw:
         raise DeliveryError(
             f"{filename}: no list `features` in it, so it is no GeoJSON", hint="correct the mapping's `format`"
         )
-    items, broken, shapes = [], {}, []
+    items: list[Any] = []
+    broken: dict[int, tuple[str, str]] = {}
+    shapes: list[Any] = []
     for n, feature in enumerate(features):
         if not isinstance(feature, dict):
             items.append(None)
@@ -120,7 +122,8 @@ def _find_records(document: Any, filename: str, path: str) -> list[Any]:
             known = list(here) if isinstance(here, dict) else []
             near = did_you_mean(part, known)
             raise DeliveryError(
-                f"{filename}: no {part!r} on the way {path!r} to the records; there is {', '.join(known[:20]) or 'no object'}",
+                f"{filename}: no {part!r} on the way {path!r} to the records; "
+                f"there is {', '.join(known[:20]) or 'no object'}",
                 hint=f"did you mean {near[0]!r}?" if near else "correct `records` in the mapping",
             )
         here = here[part]

@@ -95,7 +95,8 @@ def decode(data: bytes, filename: str, encoding: str = "") -> tuple[str, str, in
             return _no_nul(text, filename), "UTF-8", broken
         line = data.count(b"\n", 0, first_bad) + 1
         raise DeliveryError(
-            f"{filename}: the text is neither UTF-8 nor GB18030 (line {line}, byte {first_bad}: {data[first_bad : first_bad + 4]!r})",
+            f"{filename}: the text is neither UTF-8 nor GB18030 "
+            f"(line {line}, byte {first_bad}: {data[first_bad : first_bad + 4]!r})",
             hint='name the encoding in the mapping, for example encoding = "big5" or "latin-1"',
         )
     try:
@@ -248,12 +249,13 @@ def _names(
         if fields is None or header["text"].startswith(BAD_BYTES):
             raise DeliveryError(
                 f"{filename}: the header (line {header['line']}) cannot be read: {header['text'][:120]!r}",
-                hint="broken quotes or a wrong encoding in the header; correct the file or name its encoding in the mapping",
+                hint="broken quotes or a wrong encoding; correct the file or name its encoding in the mapping",
             )
         records = records[1:]
         if options.header and len(options.header) != len(fields):
             raise DeliveryError(
-                f"{filename}: the mapping names {len(options.header)} columns, the file has {len(fields)}: {', '.join(fields[:30])}"
+                f"{filename}: the mapping names {len(options.header)} columns, "
+                f"the file has {len(fields)}: {', '.join(fields[:30])}"
             )
         return check_header(list(options.header) or fields, filename), records
     if options.header:

@@ -262,6 +262,8 @@ def test_the_page_header_learns_who_looks_in_both_languages(home: Home) -> None:
         "name": "王芳", "role": "report", "department": "市教育局", "authenticated": True,
         "zh": "王芳 · 填报", "en": "王芳 · Report",
     }  # fmt: skip
+    page = visitor.get("/login").text  # who has signed in is told so, and how to leave
+    assert "王芳 · 填报" in page and 'href="/logout"' in page
 
 
 def test_a_wrong_password_and_an_unknown_name_look_the_same(protected: Home) -> None:

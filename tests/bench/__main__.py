@@ -19,7 +19,6 @@ from data_pipeline.cities import load_packs
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.queries import Queries
 from data_pipeline.store.lake import Lake
 
 CITY = "420700"
@@ -128,6 +127,8 @@ def observations(rows: int) -> pl.DataFrame:
 
 def page_data(home: Home) -> None:
     """All headline cards and the map figures of a city, warm, the way the overview asks for them."""
+    from data_pipeline.queries import Queries
+
     packs = load_packs()
     queries = Queries.open(home, packs)
     try:

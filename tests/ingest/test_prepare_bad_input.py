@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+import shapely
 
 from data_pipeline.contracts import Contract, contract
 from data_pipeline.errors import DeliveryError, UsageError
@@ -30,7 +31,15 @@ def run(tmp_path: Path, text: str, dataset: str | Contract, mapping: Mapping | N
     return done
 
 
-def one(tmp_path: Path, dataset: str, column: str, value: str, base: dict[str, str], mapping: Mapping | None = None, **more: object):  # type: ignore[no-untyped-def]
+def one(
+    tmp_path: Path,
+    dataset: str,
+    column: str,
+    value: str,
+    base: dict[str, str],
+    mapping: Mapping | None = None,
+    **more: object,
+):  # type: ignore[no-untyped-def]
     """The converted value of one cell, or the rule and column it was refused for."""
     row = base | {column: value}
     cells = ",".join('"' + v.replace('"', '""') + '"' for v in row.values())
@@ -76,7 +85,9 @@ HOUR = {"site_id": "S1", "start_at": "2026-11-22 08:00"}
         ("１，２３４，５６７．８", ("out_of_range", "energy_kwh")),
     ],
 )
-def test_numbers_are_read_where_they_are_plain_and_refused_where_not(tmp_path: Path, written: str, becomes: object) -> None:
+def test_numbers_are_read_where_they_are_plain_and_refused_where_not(
+    tmp_path: Path, written: str, becomes: object
+) -> None:
     if written == "1,234,567":
         becomes = ("out_of_range", "energy_kwh")
     assert one(tmp_path, "charging_hourly", "energy_kwh", written, HOUR) == becomes
@@ -101,8 +112,13 @@ def test_counts_are_whole_and_within_their_range(tmp_path: Path, written: str, b
 
 
 def test_large_whole_numbers_keep_every_digit_or_are_refused(tmp_path: Path) -> None:
-    assert one(tmp_path, "terminal_status", "messages_n", "9007199254740993", HOUR | {"online_s": "1"}) == 9007199254740993
-    assert one(tmp_path, "terminal_status", "messages_n", "9007199254740993.0", HOUR | {"online_s": "1"})[0] == "not_an_integer"
+    assert (
+        one(tmp_path, "terminal_status", "messages_n", "9007199254740993", HOUR | {"online_s": "1"}) == 9007199254740993
+    )
+    assert (
+        one(tmp_path, "terminal_status", "messages_n", "9007199254740993.0", HOUR | {"online_s": "1"})[0]
+        == "not_an_integer"
+    )
 
 
 def test_a_share_above_one_is_refused(tmp_path: Path) -> None:
@@ -113,7 +129,9 @@ def test_a_share_above_one_is_refused(tmp_path: Path) -> None:
                        "online_share": {"type": "float", "zh": "", "en": "", "unit": "share", "min": 0, "max": 1},
                        "area_id": {"type": "string", "zh": "", "en": ""}}}
     )  # fmt: skip
-    done = run(tmp_path, "site_id,start_at,online_share\nA,2026-11-22,1.2\nB,2026-11-22,0.9\nC,2026-11-22,95%\n", shares)
+    done = run(
+        tmp_path, "site_id,start_at,online_share\nA,2026-11-22,1.2\nB,2026-11-22,0.9\nC,2026-11-22,95%\n", shares
+    )
     assert done.frame["site_id"].to_list() == ["B"]
     assert done.refused["rule"].to_list() == ["out_of_range", "unit_in_number"]
 
@@ -193,7 +211,9 @@ def test_formats_the_mapping_declares_decide_alone(tmp_path: Path) -> None:
 )
 def test_declared_forms_of_one_moment_agree(tmp_path: Path, form: str, written: str) -> None:
     mapping = Mapping(dataset="terminal_status", time_formats={"*": form})
-    assert one(tmp_path, "terminal_status", "start_at", written, HOUR | {"online_s": "1"}, mapping) == datetime(2026, 6, 5)
+    assert one(tmp_path, "terminal_status", "start_at", written, HOUR | {"online_s": "1"}, mapping) == datetime(
+        2026, 6, 5
+    )
 
 
 POINT = {"vehicle_id": "V1", "at": "2026-11-22 08:00", "lon": "114.9", "lat": "30.4"}
@@ -217,7 +237,7 @@ POINT = {"vehicle_id": "V1", "at": "2026-11-22 08:00", "lon": "114.9", "lat": "3
         ("11454.00", "3024.00", "out_of_range"),
         ("500000", "3300000", "out_of_range"),
         ("181", "30", "out_of_range"),
-        ("114°75'", "30°24'", "not_a_number"),
+        ("114°75'", "30°24'", "unit_in_number"),
     ],
 )
 def test_positions_are_read_in_degrees_or_minutes_and_the_usual_slips_named(
@@ -247,7 +267,11 @@ def test_a_projected_grid_and_the_chinese_datums_become_wgs84(tmp_path: Path) ->
     assert row["lon"][0] == pytest.approx(116.3913, abs=2e-4) and row["lat"][0] == pytest.approx(39.9075, abs=2e-4)
     # EPSG:2039 has its false origin (219529.584, 626907.39) at 35°12'16.261"E 31°44'03.817"N on the Israel 1993
     # datum, which lies within a hundred metres of WGS84
-    grid = Mapping(dataset="vehicle_positions", rename={"x": "_x", "y": "_y"}, coordinates={"x": "_x", "y": "_y", "crs": "EPSG:2039"})
+    grid = Mapping(
+        dataset="vehicle_positions",
+        rename={"x": "_x", "y": "_y"},
+        coordinates={"x": "_x", "y": "_y", "crs": "EPSG:2039"},
+    )
     row = run(tmp_path, "vehicle_id,at,x,y\nA,2026-11-22,219529.584,626907.39\n", "vehicle_positions", grid).frame
     assert row["lon"][0] == pytest.approx(35 + 12 / 60 + 16.261 / 3600, abs=1e-3)
     assert row["lat"][0] == pytest.approx(31 + 44 / 60 + 3.817 / 3600, abs=1e-3)
@@ -255,9 +279,30 @@ def test_a_projected_grid_and_the_chinese_datums_become_wgs84(tmp_path: Path) ->
     assert lost.refused["rule"].to_list() == ["not_in_crs"]
 
 
+def test_lines_of_roads_are_checked_and_brought_to_wgs84(tmp_path: Path) -> None:
+    mapping = Mapping(dataset="road_sections", datum="GCJ-02")
+    text = (
+        'site_id,path\nA,"LINESTRING (116.39754 39.908869, 116.4 39.91)"\nB,no line\n'
+        'C,"POLYGON ((0 0, 1 1, 1 0, 0 1, 0 0))"\nD,\n'
+    )
+    done = run(tmp_path, text, "road_sections", mapping)
+    assert done.frame["site_id"].to_list() == ["A", "D"]
+    first = shapely.from_wkt(done.frame["path"][0]).coords[0]
+    assert first == pytest.approx((116.3913, 39.9075), abs=2e-4)  # standards.md 7.1, Tiananmen
+    assert done.refused.select("row_number", "rule").rows() == [(2, "invalid_geometry"), (3, "invalid_geometry")]
+    assert "Self-intersection" in done.refused["reason"][1]
+
+
 def test_words_yes_and_no_patterns_and_lists_of_values_are_held(tmp_path: Path) -> None:
     base = {"request_id": "R1", "created_at": "2026-11-22 08:00", "status": "open"}
-    for written, becomes in [("是", True), ("N", False), ("1", True), ("FALSE", False), ("", None), ("maybe", ("not_a_boolean", "solved"))]:
+    for written, becomes in [
+        ("是", True),
+        ("N", False),
+        ("1", True),
+        ("FALSE", False),
+        ("", None),
+        ("maybe", ("not_a_boolean", "solved")),
+    ]:
         assert one(tmp_path, "service_requests", "solved", written, base) == becomes
     assert one(tmp_path, "service_requests", "status", "opne", base) == ("unknown_value", "status")
     money = {"project_id": "P", "department": "D", "reported_at": "2026-11-22"}
@@ -283,7 +328,9 @@ def test_a_row_that_breaks_several_rules_counts_once_and_tells_all(tmp_path: Pat
 
 
 def test_what_came_as_nan_is_kept_as_a_word(tmp_path: Path) -> None:
-    pl.DataFrame({"site_id": ["A"], "start_at": [datetime(2026, 11, 22)], "energy_kwh": [float("nan")]}).write_parquet(tmp_path / "f")
+    pl.DataFrame({"site_id": ["A"], "start_at": [datetime(2026, 11, 22)], "energy_kwh": [float("nan")]}).write_parquet(
+        tmp_path / "f"
+    )
     done = prepare(tmp_path / "f", contract("charging_hourly"), None, SHANGHAI, filename="f.parquet", now_utc=NOW)
     assert done.refused["rule"].to_list() == ["not_finite"]
     assert json.loads(done.refused["original"][0])["energy_kwh"] == "nan"
@@ -324,13 +371,23 @@ def test_a_header_alone_is_a_delivery_of_no_rows(tmp_path: Path) -> None:
 
 
 def test_ragged_and_broken_rows_stay_in_the_account(tmp_path: Path) -> None:
-    done = run(tmp_path, 'site_id,start_at,online_s\nA,2026-11-22,1\nB,2026-11-22\n"C,2026-11-22,1\nD,2026-11-22,-1\n', "terminal_status")
+    done = run(
+        tmp_path,
+        'site_id,start_at,online_s\nA,2026-11-22,1\nB,2026-11-22\n"C,2026-11-22,1\nD,2026-11-22,-1\n',
+        "terminal_status",
+    )
     assert done.rows_in == 4
-    assert done.refused.select("row_number", "rule").rows() == [(2, "ragged_row"), (3, "broken_quotes"), (4, "out_of_range")]
+    assert done.refused.select("row_number", "rule").rows() == [
+        (2, "ragged_row"),
+        (3, "broken_quotes"),
+        (4, "out_of_range"),
+    ]
 
 
 def test_duplicate_keys_are_left_to_the_step_that_knows_the_store(tmp_path: Path) -> None:
-    done = run(tmp_path, "site_id,start_at,online_s\nA,2026-11-22,1\nA,2026-11-22,1\nA,2026-11-22,2\n", "terminal_status")
+    done = run(
+        tmp_path, "site_id,start_at,online_s\nA,2026-11-22,1\nA,2026-11-22,1\nA,2026-11-22,2\n", "terminal_status"
+    )
     assert done.frame["online_s"].to_list() == [1, 1, 2]
 
 
@@ -340,7 +397,10 @@ def test_a_mapping_of_another_dataset_is_wrong_use(tmp_path: Path) -> None:
 
 
 def test_an_old_case_is_not_late_when_it_changed_lately_and_an_archive_may_say_so(tmp_path: Path) -> None:
-    text = "request_id,created_at,updated_at,status,closed_at\nA,2024-01-01,2026-11-20,closed,2026-11-20\nB,2024-01-01,2024-02-01,open,\n"
+    text = (
+        "request_id,created_at,updated_at,status,closed_at\n"
+        "A,2024-01-01,2026-11-20,closed,2026-11-20\nB,2024-01-01,2024-02-01,open,\n"
+    )
     done = run(tmp_path, text, "service_requests")
     assert done.frame["request_id"].to_list() == ["A"] and done.refused["rule"].to_list() == ["too_late"]
     archive = Mapping(dataset="service_requests", allowed_lateness="2000d")
@@ -375,5 +435,9 @@ def test_times_of_parquet_without_zone_are_local_and_with_zone_are_exact(tmp_pat
 
 
 def test_originals_can_be_asked_for_later(tmp_path: Path) -> None:
-    done = run(tmp_path, "site_id,start_at,online_s,x\nA,2026-11-22,1,p\nB,2026-11-22,-1,q\nC,2026-11-22,3,r\n", "terminal_status")
+    done = run(
+        tmp_path,
+        "site_id,start_at,online_s,x\nA,2026-11-22,1,p\nB,2026-11-22,-1,q\nC,2026-11-22,3,r\n",
+        "terminal_status",
+    )
     assert [json.loads(t)["x"] for t in done.original(pl.Series([3, 1]))] == ["r", "p"]

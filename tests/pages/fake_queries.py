@@ -24,7 +24,7 @@ TYPICAL = {"share": 0.82, "ratio": 1.4, "index": 63.0, "count": 2134.0, "kwh": 9
 class FakeQueries:
     """Answers like `Queries`. `missing` metrics have no data, `stale` ones are two hours late."""
 
-    def __init__(self, packs: dict[str, Pack] | None = None, built: tuple[str, ...] = ("420700", "511400"),
+    def __init__(self, packs: dict[str, Pack] | None = None, built: tuple[str, ...] = ("420700", "511400", "500114"),
                  missing: tuple[str, ...] = (), stale: tuple[str, ...] = (), now: datetime = NOW,
                  alerts: tuple[Event, ...] = ()) -> None:  # fmt: skip
         self.packs = packs or load_packs()
@@ -128,7 +128,7 @@ class FakeQueries:
             Event("a1", city, "alert", place.id, f"{place.name_zh}行程时间比 2.31，高于 2.0 已持续 30 分钟",
                   f"Travel time ratio of {place.name_en} 2.31, above 2.0 for 30 minutes", "medium", "in_hand", "市公安局",
                   self.clock - timedelta(minutes=47), None, "指挥中心", "traffic.tti", 2.31, True, lon, lat),
-            Event("e1", city, "event", place.id, "暴雨蓝色预警", "Rainstorm warning, blue", "blue", "closed", "市应急局",
+            Event("e1", city, "event", place.id, "暴雨蓝色预警", "Rainstorm warning, blue", "blue", "closed", "市应急管理局",
                   self.clock - timedelta(hours=30), self.clock - timedelta(hours=20), "", None, None, True),
             Event("e2", city, "event", place.id, "道路养护占道施工", "Road works", "minor", "open", "市交通局",
                   self.clock - timedelta(hours=5), None, "", None, None, True),

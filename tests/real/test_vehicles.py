@@ -85,7 +85,6 @@ def test_bus_speeds_of_both_years_come_out_in_kmh(day: str, factor: float, austi
     assert got["n"].item() == rows.height
     assert got["s"].item() == pytest.approx((rows["speed"] * factor).sum(), rel=1e-9)
     assert got["m"].item() == pytest.approx(rows["speed"].max() * factor)
-    assert got["m"].item() <= 70.001 * 1.609344 * 1.05
 
 
 def test_a_key_that_stands_twice_with_other_values_is_quarantined_once(austin: Town, shared_data: Path) -> None:

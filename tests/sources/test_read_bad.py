@@ -11,8 +11,10 @@ from pathlib import Path
 import openpyxl
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data_pipeline.errors import DeliveryError
+from data_pipeline.errors import CityBrainError, DeliveryError
 from data_pipeline.sources import ReadOptions, held, read
 
 MIB = 1024 * 1024
@@ -58,7 +60,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         ("latin.csv", lambda t: "name,v\nCafé au lait,1\nÉtoile,2\n".encode("latin-1"), "neither UTF-8 nor GB18030"),
         ("binary.csv", lambda t: b"a,b\n1,\x00\x00\n", "NUL"),
         ("header.csv", lambda t: b'a,"b\n1,2\n', "header"),
-        ("cut.csv.gz", lambda t: gzip.compress(b"a,b\n" + os.urandom(5000).hex().encode())[:-900], "truncated or damaged"),
+        (
+            "cut.csv.gz",
+            lambda t: gzip.compress(b"a,b\n" + os.urandom(5000).hex().encode())[:-900],
+            "truncated or damaged",
+        ),
         ("flipped.csv.gz", lambda t: gzip.compress(b"a,b\n1,2\n" * 99)[:-8] + b"\0" * 8, "truncated or damaged"),
         ("cut.parquet", lambda t: parquet(t)[:-200], "truncated or damaged"),
         ("not.parquet", lambda t: b"a,b\n1,2\n", "said to be parquet"),
@@ -69,7 +75,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         ("macro.xlsm", lambda t: with_member(workbook(t), t, "xl/vbaProject.bin", b"x"), "macros"),
         ("macro_as.xlsx", lambda t: with_member(workbook(t), t, "xl/vbaProject.bin", b"x"), "macros"),
         ("cut.xlsx", lambda t: workbook(t)[:2000], "truncated or damaged"),
-        ("locked.xlsx", lambda t: OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "protected by a password"),
+        (
+            "locked.xlsx",
+            lambda t: OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
+            "protected by a password",
+        ),
         ("macro.xls", lambda t: OLE + b"\0" * 600 + "_VBA_PROJECT".encode("utf-16-le"), "macros"),
         ("broken.xls", lambda t: OLE + b"\0" * 600, "cannot be read"),
         ("sqlite.gpkg", lambda t: b"SQLite format 3\0" + b"\0" * 100, "geopackage cannot be read"),
@@ -103,7 +113,9 @@ def test_a_bomb_is_stopped_by_its_growth_before_it_is_unpacked(tmp_path: Path, n
 
 def test_a_line_without_end_is_refused_after_the_limit_not_after_the_file(tmp_path: Path) -> None:
     assert "a line is longer" in refused_whole(tmp_path, b"a,b\n" + b"x" * (2 * MIB), "f.csv", max_line_bytes=MIB)
-    assert "a line is longer" in refused_whole(tmp_path, gzip.compress(os.urandom(MIB).hex().encode()), "f.csv.gz", max_line_bytes=MIB)
+    assert "a line is longer" in refused_whole(
+        tmp_path, gzip.compress(os.urandom(MIB).hex().encode()), "f.csv.gz", max_line_bytes=MIB
+    )
 
 
 @pytest.mark.parametrize("size", [2_000_000_000, 2 * 1024 * MIB + 1])
@@ -197,7 +209,9 @@ def test_a_few_lines_with_damaged_bytes_are_refused_and_the_rest_is_read(tmp_pat
 
 def test_an_encoding_the_mapping_names_is_used_and_an_unknown_one_named(tmp_path: Path) -> None:
     (tmp_path / "d").write_bytes("name\nCafé\n".encode("latin-1"))
-    assert read(tmp_path / "d", filename="d.csv", options=ReadOptions(encoding="latin-1")).frame["name"].to_list() == ["Café"]
+    assert read(tmp_path / "d", filename="d.csv", options=ReadOptions(encoding="latin-1")).frame["name"].to_list() == [
+        "Café"
+    ]
     with pytest.raises(DeliveryError, match="unknown encoding 'latn'"):
         read(tmp_path / "d", filename="d.csv", options=ReadOptions(encoding="latn"))
 
@@ -206,3 +220,30 @@ def test_a_declared_format_the_bytes_are_not_is_refused(tmp_path: Path) -> None:
     (tmp_path / "d").write_bytes(parquet(tmp_path))
     with pytest.raises(DeliveryError, match="declared as csv, but the bytes are parquet"):
         read(tmp_path / "d", filename="d", fmt="csv")
+
+
+soup = st.lists(
+    st.sampled_from(["a", "1", ",", ";", '"', "\n", "\r\n", " ", "\t", "路", "\ufeff", "{", "[", "\x00", "''", "é"]),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    parts=soup,
+    name=st.sampled_from(["f.csv", "f.tsv", "f.json", "f.ndjson", "f.geojson", "f.txt", "f"]),
+    tail=st.binary(max_size=6),
+)
+def test_no_bytes_whatever_raise_anything_but_a_clear_error(
+    parts: list[str], name: str, tail: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("soup") / "d"
+    path.write_bytes("".join(parts).encode() + tail)
+    try:
+        raw = read(path, filename=name)
+    except CityBrainError as error:
+        assert str(error).startswith(f"{name}:")
+    else:
+        assert raw.rows_in == raw.frame.height + raw.refused.height
+        numbers = [*raw.frame["row_number"].to_list(), *raw.refused["row_number"].to_list()]
+        assert sorted(numbers) == list(range(1, raw.rows_in + 1))

@@ -39,7 +39,7 @@ def delimited(delimiter: str, newline: str = "\n") -> str:
         ("semicolon.csv", delimited(";").encode()),
         ("pipe.txt", delimited("|").encode()),
         ("fullwidth.csv", delimited("，").encode()),
-        ("quoted.csv", "名称,值\n\"甲站\",\"12.5\"\n乙站,7\n\"丙站\",0\n".encode()),
+        ("quoted.csv", '名称,值\n"甲站","12.5"\n乙站,7\n"丙站",0\n'.encode()),
         ("packed.csv.gz", gzip.compress(delimited(",").encode())),
         ("packed_twice_over.csv.gz", gzip.compress(delimited("\t").encode("gb18030"))),
     ],
@@ -147,7 +147,13 @@ SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 2], [0, 2], [0
 
 
 def test_geojson_gives_points_and_wkt_and_refuses_self_crossing_and_unreadable_geometry(tmp_path: Path) -> None:
-    geometries = [{"type": "Point", "coordinates": [114.9, 30.4]}, BOW_TIE, SQUARE, None, {"type": "Polygon", "coordinates": [[[0, 0]]]}]
+    geometries = [
+        {"type": "Point", "coordinates": [114.9, 30.4]},
+        BOW_TIE,
+        SQUARE,
+        None,
+        {"type": "Polygon", "coordinates": [[[0, 0]]]},
+    ]
     features = [{"type": "Feature", "properties": {"n": n}, "geometry": g} for n, g in enumerate(geometries)]
     (tmp_path / "f").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     raw = read(tmp_path / "f", filename="f.geojson")
@@ -165,7 +171,9 @@ def layer() -> geopandas.GeoDataFrame:
     return geopandas.GeoDataFrame({"name": ["甲", "乙"]}, geometry=points, crs="EPSG:4547")
 
 
-def test_geopackage_and_shapefile_as_folder_zip_or_loose_parts_say_their_crs(tmp_path: Path, layer: geopandas.GeoDataFrame) -> None:
+def test_geopackage_and_shapefile_as_folder_zip_or_loose_parts_say_their_crs(
+    tmp_path: Path, layer: geopandas.GeoDataFrame
+) -> None:
     layer.to_file(tmp_path / "f.gpkg", layer="sites")
     (tmp_path / "shp").mkdir()
     layer.to_file(tmp_path / "shp" / "f.shp", encoding="utf-8")

@@ -50,13 +50,14 @@ long AS (
   UNION ALL SELECT area_id, local_day, 'o3_1h', 1000000, CAST(sum(o3_1h) AS BIGINT), count(o3_1h) FROM points
     WHERE local_day < CAST('2026-03-01' AS DATE) GROUP BY area_id, local_day
 ),
--- GB/T 8170: half to even
+-- GB/T 8170: half to even. Each point's mean is cut off to a millionth, so a sum of k points may fall short by k of
+-- them: within that a half is a half (two points of 2111/24 and 1033/24 make 65.5, which is 66)
 rounded AS (
   SELECT
     area_id, local_day, item, k,
     CASE
-      WHEN 2 * (total % (k * unit_u)) > k * unit_u THEN total // (k * unit_u) + 1
-      WHEN 2 * (total % (k * unit_u)) = k * unit_u THEN total // (k * unit_u) + (total // (k * unit_u)) % 2
+      WHEN 2 * (total % (k * unit_u)) - k * unit_u > 2 * k THEN total // (k * unit_u) + 1
+      WHEN abs(2 * (total % (k * unit_u)) - k * unit_u) <= 2 * k THEN total // (k * unit_u) + (total // (k * unit_u)) % 2
       ELSE total // (k * unit_u)
     END AS c
   FROM long WHERE k > 0

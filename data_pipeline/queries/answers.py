@@ -1,0 +1,325 @@
+"""Readings out of one state: periods composed, statuses judged at the moment of asking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from data_pipeline.aggregate.status import due_n, status_of
+from data_pipeline.cities import Area, Pack
+from data_pipeline.metrics import Metric
+from data_pipeline.queries.lateness import late_s
+from data_pipeline.queries.mirror import State
+from data_pipeline.queries.series import (
+    AS_OF,
+    COLUMNS,
+    DENOMINATOR,
+    EXPECTED,
+    KNOWN,
+    NUMERATOR,
+    REPORTED,
+    SIMULATED,
+    VALUE,
+    N,
+    Series,
+    microseconds,
+    moment_of,
+)
+from data_pipeline.queries.types import Reading
+from data_pipeline.times import (
+    SUB_DAY_SECONDS,
+    Grain,
+    local_day,
+    midnight_utc,
+    period_end,
+    period_start,
+)
+
+EMPTY = Series(np.empty(0, dtype=np.int64), np.empty((0, len(COLUMNS))))
+CHILD_GRAIN: dict[str, Grain] = {"week": "day", "month": "day", "quarter": "month", "year": "month"}
+_ACTIVE = {"5min": 3, "15min": 3, "hour": 3, "day": 40, "week": 60, "month": 100, "quarter": 300, "year": 800}  # days
+
+
+@lru_cache(maxsize=200_000)
+def end_of(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime:
+    """`times.period_end`, remembered."""
+    return period_end(start_utc, grain, tz)
+
+
+@lru_cache(maxsize=4096)
+def starts_between(from_utc: datetime, to_utc: datetime, grain: Grain, tz: ZoneInfo) -> tuple[datetime, ...]:
+    """Starts of the periods of `grain` that start in [from, to), each once, in order."""
+    start = period_start(from_utc, grain, tz)
+    if start < from_utc:
+        start = end_of(start, grain, tz)
+    found = []
+    while start < to_utc:
+        found.append(start)
+        start = end_of(start, grain, tz)
+    return tuple(found)
+
+
+def step_back(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime:
+    """Start of the period before."""
+    if grain in SUB_DAY_SECONDS:
+        return start_utc - timedelta(seconds=SUB_DAY_SECONDS[grain])
+    return period_start(start_utc - timedelta(hours=1), grain, tz)
+
+
+def year_before(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime | None:
+    """Start of the same period a year earlier; None below a day. A week a year before is 52 weeks before."""
+    if grain in SUB_DAY_SECONDS:
+        return None
+    day = local_day(start_utc, tz)
+    if grain == "week":
+        return midnight_utc(day - timedelta(weeks=52), tz)
+    return midnight_utc(date(day.year - 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day), tz)
+
+
+class Answers:
+    """Answers from one state at one moment.
+
+    Parameters
+    ----------
+    state : State
+    pack : Pack
+        The city the areas belong to.
+    now : datetime
+        Naive UTC.
+    recomputed : callable, optional
+        `recomputed(metric, area, grain, start)` → row of `series.COLUMNS` or None, for figures that
+        have to be computed anew from the records over longer periods.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        pack: Pack,
+        now: datetime,
+        recomputed: Callable[[Metric, str, Grain, datetime], np.ndarray | None] | None = None,
+    ) -> None:
+        self.state, self.pack, self.now, self.tz = state, pack, now, pack.tz
+        self.now_us = microseconds(now)
+        self._recomputed = recomputed
+
+    def series_of(self, metric: str, area: str, grain: str) -> Series:
+        """The held series; an empty one where there is none."""
+        return self.state.series.get((metric, area, grain), EMPTY)
+
+    def lateness(self, metric: Metric) -> int | None:
+        """Seconds past due of the metric's source (see `late_s`)."""
+        source = self.pack.sources.get(metric.dataset)
+        if source is None:
+            return None
+        event, received = self.state.sources.get((self.pack.id, metric.dataset), (None, None))
+        return late_s(source, event, received, self.now)
+
+    # ------------------------------------------------------------------ rows
+
+    def row(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
+        """The parts of one period, put together where its grain is not kept; None where there are none."""
+        if metric.is_stock:
+            until = min(microseconds(end_of(start_utc, grain, self.tz)), self.now_us + 1)
+            if microseconds(start_utc) > self.now_us:
+                return None
+            found = self.series_of(metric.id, area, "day").last_before(until)
+            return None if found is None else found[1]
+        held = self.series_of(metric.id, area, grain).find(microseconds(start_utc))
+        if grain == "month" and metric.whole_periods_only and metric.over_time != "recompute":
+            # the stored month may hold days that are not over yet
+            composed = self._composed(metric, area, grain, start_utc)
+            return held if composed is None else composed
+        if held is not None or grain in ("5min", "15min", "hour", "day", "month"):
+            return held
+        if metric.over_time == "recompute":
+            return self._recomputed(metric, area, grain, start_utc) if self._recomputed else None
+        return self._composed(metric, area, grain, start_utc)
+
+    def _composed(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
+        """Parts of a longer period from held shorter ones: sums of parts, means with equal weights."""
+        finer = CHILD_GRAIN[grain]
+        end_utc = end_of(start_utc, grain, self.tz)
+        until = min(end_utc, self.now) if metric.whole_periods_only else end_utc
+        part = self.series_of(metric.id, area, finer).between(microseconds(start_utc), microseconds(end_utc))
+        if metric.whole_periods_only and len(part.starts):
+            over = [microseconds(end_of(moment_of(s), finer, self.tz)) <= microseconds(until) for s in part.starts]
+            part = Series(part.starts[over], part.data[over])
+        part = Series(part.starts[part.data[:, N] > 0], part.data[part.data[:, N] > 0])
+        if not len(part.starts):
+            return None
+        data = part.data
+        row = np.full(len(COLUMNS), np.nan)
+        if metric.over_time == "mean" and finer == "day":
+            row[NUMERATOR], row[DENOMINATOR] = _total(data[:, VALUE]), float(np.isfinite(data[:, VALUE]).sum())
+        else:
+            row[NUMERATOR], row[DENOMINATOR] = _total(data[:, NUMERATOR]), _total(data[:, DENOMINATOR])
+        if metric.over_time == "mean":
+            row[VALUE] = row[NUMERATOR] / row[DENOMINATOR] if row[DENOMINATOR] else np.nan
+        else:
+            value = metric.value_of(_none(row[NUMERATOR]), _none(row[DENOMINATOR]))
+            row[VALUE] = np.nan if value is None else value
+        row[N], row[SIMULATED] = data[:, N].sum(), np.nansum(data[:, SIMULATED])
+        row[AS_OF], row[KNOWN] = np.nanmax(data[:, AS_OF]), np.nanmax(data[:, KNOWN])
+        row[-1] = data[:, -1].min()
+        periods = starts_between(start_utc, end_utc, finer, self.tz)
+        if np.isfinite(data[:, EXPECTED]).all():
+            due = data[:, EXPECTED]
+            row[REPORTED] = np.nansum(data[:, REPORTED])
+            # a shorter period without any reading owed as much as the others did on average
+            row[EXPECTED] = round(due.sum() + (len(periods) - len(part.starts)) * due.mean())
+        else:
+            city = self.series_of(metric.id, self.pack.city_area.id, finer).between(microseconds(start_utc), microseconds(end_utc))
+            row[REPORTED], row[EXPECTED] = float((city.data[:, N] > 0).sum()), float(len(periods))
+        return row
+
+    # ------------------------------------------------------------------ readings
+
+    def reading(self, metric: Metric, area: Area, grain: Grain, start_utc: datetime, children: bool = False) -> Reading:
+        """The reading of one period; status `missing` where there is none."""
+        row = self.row(metric, area.id, grain, start_utc)
+        found = self.made(metric, area, grain, start_utc, row)
+        return self.with_children(metric, area, found) if children else found
+
+    def made(self, metric: Metric, area: Area, grain: Grain, start_utc: datetime, row: np.ndarray | None) -> Reading:
+        """A row as a reading, judged now."""
+        end_utc = end_of(start_utc, grain, self.tz)
+        is_open = start_utc <= self.now < end_utc
+        future = start_utc > self.now
+        if row is not None and (future or (is_open and metric.whole_periods_only)):
+            row = None
+        if row is not None and not row[N] > 0:
+            row = None
+        if row is None and not future:
+            row = self._zero(metric, area, grain, start_utc)
+        late = self.lateness(metric)
+        if row is None:
+            return Reading(
+                city=self.pack.id, metric=metric.id, area=area.id, grain=grain, period_start_utc=start_utc,
+                period_end_utc=end_utc, numerator=None, denominator=None, value=None, n=0, reported_n=None,
+                expected_n=None, children_reported=None, children_expected=None, status="missing", simulated_share=None,
+                data_as_of_utc=None, known_from_utc=None, late_s=late, is_open=is_open, place_approximate=area.approximate,
+            )  # fmt: skip
+        value, n = _none(row[VALUE]), int(row[N])
+        reported, expected = _whole(row[REPORTED]), _whole(row[EXPECTED])
+        source = self.pack.sources.get(metric.dataset)
+        grace = (source.grace_s or 0) if source else 0
+        due = due_n(expected, start_utc, end_utc, metric.dataset, grace, self.now)
+        status = status_of(metric, value, n, reported, due)
+        numerator, denominator = _none(row[NUMERATOR]), _none(row[DENOMINATOR])
+        if status == "suppressed":
+            value = numerator = denominator = None
+        if late and status in ("ok", "partial") and self._is_newest(metric, area.id, grain, start_utc):
+            status = "stale"
+        simulated = row[SIMULATED] if np.isfinite(row[SIMULATED]) else 0.0
+        return Reading(
+            city=self.pack.id, metric=metric.id, area=area.id, grain=grain, period_start_utc=start_utc, period_end_utc=end_utc,
+            numerator=numerator, denominator=denominator, value=value, n=n, reported_n=reported, expected_n=due,
+            children_reported=None, children_expected=None, status=status,
+            simulated_share=min(float(simulated) / n, 1.0) if n else float(bool(simulated)),
+            data_as_of_utc=_moment(row[AS_OF]), known_from_utc=_moment(row[KNOWN]), late_s=late, is_open=is_open,
+            place_approximate=area.approximate,
+        )  # fmt: skip
+
+    def _zero(self, metric: Metric, area: Area, grain: Grain, start_utc: datetime) -> np.ndarray | None:
+        """A count of nothing where the city's source reports: 0, with the city's dates; else None."""
+        if not metric.zero_where_city_reports or area.level == "city":
+            return None
+        city = self.row(metric, self.pack.city_area.id, grain, start_utc)
+        if city is None or not city[N] > 0:
+            return None
+        row = city.copy()
+        row[[NUMERATOR, VALUE]] = 0.0
+        # no record of its own: what is simulated is the city's report that there was none
+        row[SIMULATED], row[N] = (1.0 if city[SIMULATED] > 0 else 0.0), 0.0
+        return row
+
+    def _is_newest(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> bool:
+        if metric.is_stock:
+            return end_of(start_utc, grain, self.tz) > self.now
+        held = self.series_of(metric.id, area, grain if grain in ("5min", "15min", "hour", "day", "month") else "day")
+        newest = held.newest_value(self.now_us + 1)
+        return newest is not None and microseconds(end_of(start_utc, grain, self.tz)) > newest
+
+    def with_children(self, metric: Metric, area: Area, found: Reading) -> Reading:
+        """With the count of areas below that have a value, of those that usually have one."""
+        below = [a.id for a in self.pack.children(area.id)]
+        start_us = microseconds(found.period_start_utc)
+        since = start_us - _ACTIVE[found.grain] * 86_400_000_000
+        expected = reported = 0
+        for child in below:
+            if metric.is_stock:
+                there = self.series_of(metric.id, child, "day").last_before(self.now_us + 1) is not None
+                expected, reported = expected + there, reported + there
+                continue
+            held = self.series_of(metric.id, child, found.grain)
+            newest = held.newest_value(start_us + 1)
+            if newest is not None and newest >= since:
+                expected += 1
+                reported += newest == start_us
+        return replace(found, children_reported=reported, children_expected=expected) if expected else found
+
+    # ------------------------------------------------------------------ newest
+
+    def default_grain(self, metric: Metric, area: Area) -> Grain:
+        """The base grain; for townships not below an hour, which is not kept for them."""
+        return "hour" if area.level == "township" and metric.base_grain in ("5min", "15min") else metric.base_grain
+
+    def newest_start(self, metric: Metric, area: str, grain: Grain) -> datetime:
+        """Start of the newest period with a value; where there is none, of the period that holds now."""
+        present = period_start(self.now, grain, self.tz)
+        if metric.is_stock:
+            return present
+        whole = metric.whole_periods_only
+        kept = grain in ("5min", "15min", "hour", "day", "month")
+        held = self.series_of(metric.id, area, grain if kept else "day")
+        newest = held.newest_value(self.now_us + 1)
+        if newest is None and metric.zero_where_city_reports and area != self.pack.city_area.id:
+            return self.newest_start(metric, self.pack.city_area.id, grain)
+        if newest is None:
+            return present
+        start = period_start(moment_of(newest), grain, self.tz)
+        if whole and end_of(start, grain, self.tz) > self.now:
+            return step_back(start, grain, self.tz)
+        return start
+
+    def values(self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]) -> list[tuple[datetime, float | None]]:
+        """Values of periods for a chart, None where missing or suppressed; fast where the grain is held."""
+        if metric.is_stock or grain not in ("5min", "15min", "hour", "day", "month") or metric.zero_where_city_reports:
+            place = self.pack.areas[area]
+            return [(s, self.reading(metric, place, grain, s).value) for s in starts]
+        if not starts:
+            return []
+        held = self.series_of(metric.id, area, grain)
+        if not len(held.starts):
+            return [(s, None) for s in starts]
+        wanted = np.array([microseconds(s) for s in starts])
+        at = np.minimum(np.searchsorted(held.starts, wanted), len(held.starts) - 1)
+        rows = held.data[at]
+        good = (held.starts[at] == wanted) & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
+        good &= wanted <= self.now_us
+        if metric.whole_periods_only:
+            good[-1] &= end_of(starts[-1], grain, self.tz) <= self.now
+        return [(s, float(v) if ok else None) for s, v, ok in zip(starts, rows[:, VALUE], good, strict=True)]
+
+
+def _none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _whole(value: float) -> int | None:
+    return None if math.isnan(value) else int(value)
+
+
+def _moment(us: float) -> datetime | None:
+    return None if math.isnan(us) else moment_of(us)
+
+
+def _total(values: np.ndarray) -> float:
+    good = values[np.isfinite(values)]
+    return float(good.sum()) if len(good) else math.nan

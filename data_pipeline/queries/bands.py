@@ -1,0 +1,89 @@
+"""Usual ranges: what a figure was at the same local time on days of the same kind, eight weeks back."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from data_pipeline.cities import Pack
+from data_pipeline.metrics import Metric
+from data_pipeline.queries.answers import Answers
+from data_pipeline.queries.series import VALUE, microseconds, moment_of
+from data_pipeline.queries.types import Band
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, midnight_utc, to_local
+
+WEEKS = 8
+FEWEST = 8  # fewer past periods than this say nothing about what is usual
+_Table = dict[tuple[str, int, bool], Band]
+
+
+class Bands:
+    """Usual ranges of figures. Hours come from the lake, one query a city, metric and local day; days from memory."""
+
+    def __init__(self) -> None:
+        self._hours: dict[tuple[str, str, date], _Table] = {}
+        self._guard = threading.Lock()
+
+    def band(self, answers: Answers, lake: Lake, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> Band | None:
+        """Usual range of a period; None for stocks, for weeks and longer, and where the past is too short.
+
+        Working days (Monday to Friday) are compared with working days, weekends with weekends.
+        Periods below an hour are compared with the hour, unless the figure is a sum.
+        """
+        if metric.is_stock or grain not in (*SUB_DAY_SECONDS, "day"):
+            return None
+        if grain == "day":
+            return _days(answers, metric, area, start_utc)
+        if grain != "hour" and metric.is_additive:
+            return None
+        local = to_local(start_utc, answers.tz)
+        table = self._table(lake, answers.pack, metric, local.date(), start_utc)
+        return table.get((area, local.hour, local.weekday() >= 5))
+
+    def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date, start_utc: datetime) -> _Table:
+        key = (pack.id, metric.id, day)
+        with self._guard:
+            if key in self._hours:
+                return self._hours[key]
+        until = midnight_utc(day, pack.tz)
+        rows = lake.frame(
+            "SELECT area_id, period_start_utc, value FROM readings WHERE city = ? AND metric = ? AND grain = 'hour'"
+            " AND value IS NOT NULL AND period_start_utc >= ? AND period_start_utc < ?",
+            [pack.id, metric.id, until - timedelta(weeks=WEEKS), until],
+        )
+        local = pl.col("period_start_utc").dt.replace_time_zone("UTC").dt.convert_time_zone(pack.timezone)
+        grouped = (
+            rows.group_by("area_id", local.dt.hour().alias("hour"), (local.dt.weekday() >= 6).alias("weekend"))
+            .agg(
+                pl.col("value").quantile(0.1, "linear").alias("low"), pl.col("value").median().alias("mid"),
+                pl.col("value").quantile(0.9, "linear").alias("high"), pl.len().alias("n"),
+            )
+            .filter(pl.col("n") >= FEWEST)
+        )  # fmt: skip
+        table = {(a, int(h), bool(w)): Band(low, mid, high, n) for a, h, w, low, mid, high, n in grouped.iter_rows()}
+        with self._guard:
+            for old in [k for k in self._hours if k[:2] == key[:2] and k[2] < day - timedelta(days=2)]:
+                del self._hours[old]
+            self._hours[key] = table
+        return table
+
+
+def _days(answers: Answers, metric: Metric, area: str, start_utc: datetime) -> Band | None:
+    """Usual range of a day from the days held in memory."""
+    held = answers.series_of(metric.id, area, "day")
+    end = microseconds(start_utc)
+    past = held.between(end - WEEKS * 7 * 86_400_000_000, end)
+    weekend = local_day(start_utc, answers.tz).weekday() >= 5
+    keep = np.array([(local_day(moment_of(s), answers.tz).weekday() >= 5) == weekend for s in past.starts], dtype=bool)
+    if not keep.any():
+        return None
+    values = past.data[keep][:, VALUE]
+    values = values[np.isfinite(values)]
+    if len(values) < FEWEST:
+        return None
+    low, mid, high = np.quantile(values, (0.1, 0.5, 0.9))
+    return Band(float(low), float(mid), float(high), len(values))

@@ -1,0 +1,453 @@
+"""Queries: what pages, API, exports and the command line may ask. Thread-safe; answers from one snapshot."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data_pipeline.cities import Area, Pack, find_pack
+from data_pipeline.contracts import contract
+from data_pipeline.errors import CityBrainError, StoreError, UnknownId, UsageError
+from data_pipeline.home import Home
+from data_pipeline.metrics import Metric, metrics
+from data_pipeline.metrics import metric as metric_of
+from data_pipeline.plans import targets as plan_targets
+from data_pipeline.queries import lakeside, lookups
+from data_pipeline.queries.answers import Answers, end_of, starts_between
+from data_pipeline.queries.bands import Bands
+from data_pipeline.queries.cards import card as make_card
+from data_pipeline.queries.lateness import late_s
+from data_pipeline.queries.mirror import Mirror, State
+from data_pipeline.queries.series import FROM_FIGURES, microseconds
+from data_pipeline.queries.types import (
+    Card,
+    Delivery,
+    Event,
+    Provenance,
+    QuarantinedRow,
+    Reading,
+    Site,
+    Snapshot,
+    Source,
+    Target,
+)
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import SUB_DAY_SECONDS, Grain, now_utc, period_start
+
+MOST_PERIODS = 50_000
+
+
+class Queries:
+    """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
+
+    def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
+        self.home, self.packs, self.now = home, packs, now
+        self._mirror = Mirror(home, packs)
+        self._bands = Bands()
+        self._lake: Lake | None = None
+        self._lake_guard = threading.Lock()
+        self._owner = {code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)}
+        self._callbacks: list[Callable[[Snapshot], None]] = []
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._recomputed: dict[tuple[str, str, str, datetime], tuple[int, np.ndarray | None]] = {}
+        self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
+        self._targets: dict[str, list[Target]] = {}
+
+    # ------------------------------------------------------------------ life
+
+    @classmethod
+    def open(cls, home: Home, packs: dict[str, Pack], *, now: Callable[[], datetime] = now_utc) -> Queries:
+        """Read the newest snapshot of a home into memory. A home without a store answers "no data" until there is one."""
+        queries = cls(home, packs, now)
+        queries.refresh()
+        return queries
+
+    def refresh(self) -> Snapshot | None:
+        """Follow to the newest snapshot now; the snapshot where there was a newer one, else None."""
+        found = self._mirror.update()
+        if found is not None:
+            for callback in list(self._callbacks):
+                callback(found)
+        return found
+
+    def follow(self, interval_s: float = 0.25) -> None:
+        """Follow the store in a background thread until `close`."""
+        if self._thread is not None:
+            return
+
+        def loop() -> None:
+            while not self._stop.wait(interval_s):
+                try:
+                    self.refresh()
+                except CityBrainError:
+                    # the store is being made, moved or is full: the last snapshot stays in use, ask again
+                    self._stop.wait(1.0)
+
+        self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following and close the store. Harmless twice."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=10)
+        self._thread = None
+        self._mirror.close()
+        with self._lake_guard:
+            if self._lake is not None:
+                self._lake.close()
+                self._lake = None
+
+    def on_snapshot(self, callback: Callable[[Snapshot], None]) -> None:
+        """Call `callback(snapshot)` after every newer snapshot, in the follower's thread."""
+        self._callbacks.append(callback)
+
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot answers come from; None for an empty store."""
+        return self._mirror.state.snapshot
+
+    # ------------------------------------------------------------------ what there is
+
+    def cities(self) -> list[Pack]:
+        """All packs, in their order."""
+        return list(self.packs.values())
+
+    def has_data(self, city: str) -> bool:
+        """Whether the store holds any reading or site of a city."""
+        state = self._mirror.state
+        return self._pack(city).id in state.cities or city in state.sites
+
+    def metrics_for(self, city: str) -> list[Metric]:
+        """Metrics whose dataset is a source of the city that is not off."""
+        sources = self._pack(city).sources
+        return [m for m in metrics().values() if m.dataset in sources and sources[m.dataset].state != "off"]
+
+    # ------------------------------------------------------------------ readings
+
+    def latest(self, metric: str, area: str, grain: Grain | None = None) -> Reading:
+        """The newest period with data; status `missing` where there never was any.
+
+        Without `grain` the metric's base grain (for townships not below an hour). A period that is
+        not over is marked `is_open`; late sources make the newest reading `stale`.
+        """
+        m, place, answers = self._ask(metric, area)
+        grain = self._grain(m, grain or answers.default_grain(m, place))
+        if not self._held(place, m, grain):
+            grain_start = answers.newest_start(m, place.id, "hour")
+            return self.reading(metric, area, grain, period_start(grain_start, grain, answers.tz))
+        return answers.reading(m, place, grain, answers.newest_start(m, place.id, grain), children=True)
+
+    def reading(
+        self, metric: str, area: str, grain: Grain, period_start_utc: datetime, as_of: datetime | None = None
+    ) -> Reading:
+        """The reading of the period of `grain` that holds `period_start_utc`, as known now or at `as_of`."""
+        m, place, answers = self._ask(metric, area)
+        start = period_start(period_start_utc, self._grain(m, grain), answers.tz)
+        if as_of is None and self._in_memory(answers, m, place, grain, start):
+            return answers.reading(m, place, grain, start, children=True)
+        return self.readings(metric, area, grain, start, end_of(start, grain, answers.tz), as_of)[0]
+
+    def readings(
+        self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime, as_of: datetime | None = None
+    ) -> list[Reading]:
+        """One reading for every period that starts in [start, end); periods without data are `missing`.
+
+        Raises
+        ------
+        UsageError
+            The figure is not given for this grain, or more than `MOST_PERIODS` periods are asked for.
+        """
+        m, place, answers = self._ask(metric, area)
+        grain = self._grain(m, grain)
+        starts = self._starts(answers, grain, start_utc, end_utc)
+        if not starts:
+            return []
+        if as_of is None and self._in_memory(answers, m, place, grain, starts[0]):
+            return [answers.reading(m, place, grain, s) for s in starts]
+        last = end_of(starts[-1], grain, answers.tz)
+        lake = self._lake_for_reading()
+        if lake is None:
+            series = None
+        elif as_of is None and self._held(place, m, grain):
+            series = lakeside.stored_series(lake, answers.pack, m, place.id, grain, starts[0], last)
+        else:
+            series = lakeside.computed_series(lake, answers.pack, m, place, grain, starts[0], last, as_of)
+        judged = answers if as_of is None else Answers(State(), answers.pack, as_of)
+        found = []
+        for s in starts:
+            if series is None:
+                row = None
+            elif m.is_stock:
+                until = min(microseconds(end_of(s, grain, answers.tz)), microseconds(as_of or self.now()) + 1)
+                held = series.last_before(until)
+                row = None if held is None else held[1]
+            else:
+                row = series.find(microseconds(s))
+            found.append(judged.made(m, place, grain, s, row))
+        return found
+
+    def series(
+        self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime
+    ) -> list[tuple[datetime, float | None]]:
+        """Start and value of every period in [start, end), None where there is no data: for charts."""
+        m, place, answers = self._ask(metric, area)
+        grain = self._grain(m, grain)
+        starts = self._starts(answers, grain, start_utc, end_utc)
+        if starts and self._in_memory(answers, m, place, grain, starts[0]):
+            return answers.values(m, place.id, grain, starts)
+        return [(r.period_start_utc, r.value) for r in self.readings(metric, area, grain, start_utc, end_utc)]
+
+    def by_area(
+        self, metric: str, parent: str, grain: Grain, period_start_utc: datetime | None = None, level: str | None = None
+    ) -> list[Reading]:
+        """One reading for each area below `parent` (of `level`, else its children), of one period.
+
+        Without a period the newest one that any of them, or the parent, has data for.
+        """
+        m, place, answers = self._ask(metric, parent)
+        grain = self._grain(m, grain)
+        areas = answers.pack.children(place.id, level)  # type: ignore[arg-type]
+        if period_start_utc is None:
+            found = [answers.newest_start(m, a.id, grain) for a in areas if self._has_any(answers, m, a.id, grain)]
+            start = max(found, default=answers.newest_start(m, place.id, grain))
+        else:
+            start = period_start(period_start_utc, grain, answers.tz)
+        out = []
+        for area in areas:
+            if self._in_memory(answers, m, area, grain, start):
+                out.append(answers.reading(m, area, grain, start))
+            else:
+                out.append(self.reading(metric, area.id, grain, start))
+        return out
+
+    def card(self, metric: str, area: str, grain: Grain | None = None) -> Card:
+        """A headline figure: newest reading, change to the period before and a year before, usual range, trend."""
+        m, place, answers = self._ask(metric, area)
+        if grain is not None:
+            self._grain(m, grain)
+        chosen = grain or answers.default_grain(m, place)
+        if not self._held(place, m, chosen):
+            chosen = "hour"
+        return make_card(answers, self._bands, self._lake_for_reading(), m, place, chosen)
+
+    def provenance(
+        self, metric: str, area: str, grain: Grain, period_start_utc: datetime, as_of: datetime | None = None
+    ) -> Provenance:
+        """Everything behind one reading: definition, formula, SQL, deliveries, number and sample of the records."""
+        m, place, answers = self._ask(metric, area)
+        reading = self.reading(metric, area, grain, period_start_utc, as_of)
+        lake = self._lake_for_reading()
+        row = None if m.is_stock else answers.row(m, place.id, grain, reading.period_start_utc)
+        from_figures = row is not None and row[FROM_FIGURES] == 1
+        sql, ids, n, columns, rows = "", [], 0, (), ()  # type: str, list[int], int, tuple[str, ...], tuple[tuple[Any, ...], ...]
+        if lake is not None:
+            sql, ids, n, columns, rows = lakeside.behind(lake, answers.pack, m, reading, from_figures, as_of)
+        wanted = set(ids)
+        listed = tuple(d for d in self._mirror.state.deliveries.get(answers.pack.id, ()) if d.delivery_id in wanted)
+        return Provenance(
+            reading=reading, metric_id=m.id, name_zh=m.name_zh, name_en=m.name_en, says_zh=m.says_zh, says_en=m.says_en,
+            does_not_say_zh=m.does_not_say_zh, does_not_say_en=m.does_not_say_en, standard=m.standard, clause=m.clause,
+            kind=m.kind, formula=m.formula, sql=sql, dataset="figures" if from_figures else m.dataset, deliveries=listed,
+            records_n=n, sample_columns=columns, sample_rows=rows, snapshot=self.snapshot(),
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ sources, deliveries, sites, events, targets
+
+    def sources(self, city: str) -> list[Source]:
+        """The sources of a city, how old their data are and what they delivered."""
+        pack, state, now = self._pack(city), self._mirror.state, self.now()
+        found = []
+        for declared in pack.sources.values():
+            event, received = state.sources.get((pack.id, declared.dataset), (None, None))
+            late = late_s(declared, event, received, now)
+            status = "off" if declared.state == "off" else "never" if received is None else "late" if late else "ok"
+            accepted, quarantined = state.accounts.get((pack.id, declared.dataset), (0, 0))
+            found.append(
+                Source(
+                    pack.id, declared.dataset, declared.name_zh, declared.name_en, declared.supplier_zh, declared.supplier_en,
+                    declared.state, status, declared.cadence_s, declared.grace_s, event, received, late, accepted, quarantined,
+                )
+            )  # fmt: skip
+        return found
+
+    def deliveries(self, city: str, dataset: str | None = None, limit: int = 50, offset: int = 0) -> list[Delivery]:
+        """Deliveries of a city, newest first."""
+        if dataset is not None:
+            contract(dataset)
+        every = self._mirror.state.deliveries.get(self._pack(city).id, ())
+        return [d for d in every if dataset in (None, d.dataset)][offset : offset + limit]
+
+    def quarantine(
+        self, city: str, dataset: str | None = None, delivery_id: int | None = None, limit: int = 50, offset: int = 0
+    ) -> list[QuarantinedRow]:
+        """Refused rows of a city, newest first."""
+        if dataset is not None:
+            contract(dataset)
+        lake = self._lake_for_reading()
+        return [] if lake is None else lookups.quarantined(lake, self._pack(city).id, dataset, delivery_id, limit, offset)
+
+    def sites(
+        self,
+        city: str,
+        dataset: str | None = None,
+        bbox: tuple[float, float, float, float] | None = None,
+        area: str | None = None,
+    ) -> list[Site]:
+        """Present sites, by dataset, inside west, south, east, north (WGS84 degrees) and counted in an area."""
+        pack = self._pack(city)
+        if dataset is not None:
+            contract(dataset)
+        frame = self._mirror.state.sites.get(pack.id)
+        if frame is None:
+            return []
+        if bbox is None and area is None:
+            key = (id(frame), pack.id, dataset)
+            if key not in self._site_lists:
+                self._site_lists = {k: v for k, v in self._site_lists.items() if k[1] != pack.id or k[0] == id(frame)}
+                self._site_lists[key] = self._listed(pack, frame, dataset)
+            return self._site_lists[key]
+        if bbox is not None:
+            west, south, east, north = bbox
+            frame = frame.filter(pl.col("lon").is_between(west, east) & pl.col("lat").is_between(south, north))
+        if area is not None:
+            frame = frame.filter(lookups.area_filter(pack, area))
+        return self._listed(pack, frame, dataset)
+
+    def site(self, city: str, site_id: str) -> Site:
+        """One site of a city; `UnknownId` where there is none."""
+        frame = self._mirror.state.sites.get(self._pack(city).id)
+        found = frame.filter(pl.col("site_id") == site_id) if frame is not None else None
+        if found is None or found.is_empty():
+            raise UnknownId("site", site_id, [] if frame is None else frame["site_id"].to_list())
+        return lookups.site_of(city, found.row(0, named=True))
+
+    def site_records(
+        self, city: str, site_id: str, dataset: str | None = None, limit: int = 100
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Columns and rows of a site's newest records (of `dataset`, else of the first that reports on it)."""
+        site = self.site(city, site_id)
+        lake = self._lake_for_reading()
+        candidates = [dataset] if dataset else [*lookups.reporting_datasets(site.dataset), site.dataset]
+        for chosen in candidates:
+            if "site_id" not in contract(chosen).columns:
+                raise UsageError(f"records of {chosen!r} do not name sites", hint=f"allowed: {', '.join(lookups.reporting_datasets(site.dataset))}")
+            if lake is None:
+                break
+            columns, rows = lookups.records_of_site(lake, city, site_id, chosen, limit)
+            if rows or chosen == candidates[-1]:
+                return columns, rows
+        return (), []
+
+    def events(self, city: str, area: str | None = None, include_closed: bool = True, limit: int = 50) -> list[Event]:
+        """Alerts and events of a city or of one area and what lies in it: open ones first, newest first."""
+        pack, state = self._pack(city), self._mirror.state
+        found: list[Event] = []
+        for frame, make in ((state.alerts.get(pack.id), lookups.alert_event), (state.city_events.get(pack.id), lookups.city_event)):
+            if frame is not None:
+                found += [make(pack.id, row, pack) for row in frame.iter_rows(named=True)]
+        if not include_closed:
+            found = [e for e in found if e.state != "closed"]
+        if area is not None and pack.area(area).level != "city":
+            wanted = pack.area(area)
+            inside = {wanted.id, *wanted.composed_of}
+            found = [e for e in found if e.area and pack.has_area(e.area) and inside & {a.id for a in pack.ancestors(e.area)}]
+        return lookups.newest_first(found, limit)
+
+    def targets(self, city: str) -> list[Target]:
+        """What the city's plans promised, as printed."""
+        pack = self._pack(city)
+        if city not in self._targets:
+            folder = pack.folder / "plan"
+            self._targets[city] = plan_targets(folder, city) if folder.is_dir() else []
+        return self._targets[city]
+
+    # ------------------------------------------------------------------ inside
+
+    def _pack(self, city: str) -> Pack:
+        return find_pack(self.packs, city)
+
+    def _ask(self, metric: str, area: str) -> tuple[Metric, Area, Answers]:
+        found = metric_of(metric)
+        pack = self._owner.get(area)
+        if pack is None:
+            raise UnknownId("area", area, self._owner)
+        return found, pack.area(area), Answers(self._mirror.state, pack, self.now(), self._recompute)
+
+    def _grain(self, metric: Metric, grain: Grain) -> Grain:
+        if grain not in metric.grains:
+            raise UsageError(f"{metric.id} is not given by {grain}", hint=f"allowed: {', '.join(metric.grains)}")
+        return grain
+
+    def _starts(self, answers: Answers, grain: Grain, start_utc: datetime, end_utc: datetime) -> tuple[datetime, ...]:
+        if end_utc <= start_utc:
+            raise UsageError(f"the period ends ({end_utc}) before it starts ({start_utc})", hint="--from must be before --to")
+        shortest = SUB_DAY_SECONDS.get(grain, 82_800)
+        if (end_utc - start_utc).total_seconds() / shortest > MOST_PERIODS:
+            raise UsageError(f"more than {MOST_PERIODS} periods of {grain}", hint="ask for a shorter time or a coarser grain")
+        return starts_between(start_utc, end_utc, grain, answers.tz)
+
+    @staticmethod
+    def _held(area: Area, metric: Metric, grain: Grain) -> bool:
+        """Whether readings of this grain are kept for this area (townships: not below an hour)."""
+        if grain == "15min" and metric.base_grain == "5min":
+            return False
+        return not (area.level == "township" and grain in ("5min", "15min"))
+
+    def _in_memory(self, answers: Answers, metric: Metric, area: Area, grain: Grain, start_utc: datetime) -> bool:
+        """Whether the periods from `start_utc` on can be answered from memory."""
+        if not self._held(area, metric, grain):
+            return False
+        if grain not in SUB_DAY_SECONDS or metric.is_stock:
+            return True
+        held = answers.series_of(metric.id, area.id, grain)
+        if len(held.starts) and microseconds(start_utc) >= held.starts[0]:
+            return True
+        newest = answers.state.newest.get((metric.id, grain))
+        return newest is None or microseconds(start_utc) > newest - 72 * 3_600_000_000
+
+    @staticmethod
+    def _has_any(answers: Answers, metric: Metric, area: str, grain: Grain) -> bool:
+        kept = metric.is_stock or grain not in ("5min", "15min", "hour", "day", "month")
+        return len(answers.series_of(metric.id, area, "day" if kept else grain).starts) > 0
+
+    def _listed(self, pack: Pack, frame: pl.DataFrame, dataset: str | None) -> list[Site]:
+        if dataset is not None:
+            frame = frame.filter(pl.col("dataset") == dataset)
+        return [lookups.site_of(pack.id, row) for row in frame.iter_rows(named=True)]
+
+    def _recompute(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
+        """A longer period of a recomputed figure, remembered until a day of it changes."""
+        pack, lake = self._owner[area], self._lake_for_reading()
+        if lake is None:
+            return None
+        end = end_of(start_utc, grain, pack.tz)
+        days = self._mirror.state.series.get((metric.id, area, "day"))
+        if days is None:
+            return None
+        part = days.between(microseconds(start_utc), microseconds(end))
+        version = hash(part.data.tobytes())
+        key = (metric.id, area, grain, start_utc)
+        known = self._recomputed.get(key)
+        if known is None or known[0] != version:
+            row = lakeside.recomputed_row(lake, pack, metric, pack.area(area), grain, start_utc, end)
+            self._recomputed[key] = known = (version, row)
+        return known[1]
+
+    def _lake_for_reading(self) -> Lake | None:
+        with self._lake_guard:
+            if self._lake is None:
+                try:
+                    self._lake = Lake.reader(self.home)
+                except StoreError:
+                    if self.home.catalog.exists():
+                        raise
+                    return None
+            return self._lake
+
+

@@ -1,0 +1,199 @@
+"""What answers come from: a copy in memory of one snapshot, replaced as a whole at every commit.
+
+The follower asks the catalogue for its newest snapshot id (one row of SQLite) and reads only
+what newer commits wrote. A `State` is never changed: a reader that holds one sees one snapshot.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from data_pipeline.cities import Pack
+from data_pipeline.contracts import contract
+from data_pipeline.home import Home
+from data_pipeline.queries.series import SELECT, Key, Series, split
+from data_pipeline.queries.types import Delivery, Snapshot
+from data_pipeline.store.lake import Lake, newest_snapshot
+from data_pipeline.times import SUB_DAY_SECONDS
+
+RECENT = timedelta(hours=72)  # below a day so much is held in memory; older periods are read from the lake
+EVENT_DAYS = 90
+_SUB_DAY = list(SUB_DAY_SECONDS)
+_DELIVERY = (
+    "delivery_id", "city", "dataset", "source", "filename", "format", "bytes", "sha256", "mapping", "operator",
+    "is_simulated", "received_at_utc", "rows_in", "accepted", "duplicates", "quarantined", "corrections", "status", "message",
+)  # fmt: skip
+_DEFAULTS: dict[str, Any] = {
+    "bytes": 0, "rows_in": 0, "accepted": 0, "duplicates": 0, "quarantined": 0, "corrections": 0, "is_simulated": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class State:
+    """One snapshot in memory. Dictionaries are replaced, never changed."""
+
+    snapshot: Snapshot | None = None
+    commit_seq: int = -1
+    series: dict[Key, Series] = field(default_factory=dict)
+    # (metric, grain) → start of the newest period below a day, µs
+    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+    cities: frozenset[str] = frozenset()
+    # (city, dataset) → (newest event, newest arrival)
+    sources: dict[tuple[str, str], tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    sites: dict[str, pl.DataFrame] = field(default_factory=dict)
+    # city → newest first
+    deliveries: dict[str, tuple[Delivery, ...]] = field(default_factory=dict)
+    # (city, dataset) → (accepted, quarantined)
+    accounts: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    alerts: dict[str, pl.DataFrame] = field(default_factory=dict)
+    city_events: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+class Mirror:
+    """Keeps `state` at the newest snapshot of a home."""
+
+    def __init__(self, home: Home, packs: dict[str, Pack]) -> None:
+        self.home, self.packs = home, packs
+        self.state = State()
+        self._lake: Lake | None = None
+        self._guard = threading.Lock()
+
+    def update(self) -> Snapshot | None:
+        """Bring `state` to the newest snapshot; the snapshot where there was a newer one, else None."""
+        with self._guard:
+            newest = newest_snapshot(self.home)
+            before = self.state
+            if newest is None or (before.snapshot is not None and newest.id == before.snapshot.id):
+                return None
+            if self._lake is None:
+                self._lake = Lake.reader(self.home)
+            with self._lake.pinned() as pinned:
+                self.state = self._next(self._lake, before, pinned or newest)
+            return self.state.snapshot
+
+    def close(self) -> None:
+        """Close the follower's connection."""
+        with self._guard:
+            if self._lake is not None:
+                self._lake.close()
+                self._lake = None
+
+    # ------------------------------------------------------------------ from one state to the next
+
+    def _next(self, lake: Lake, old: State, snapshot: Snapshot) -> State:
+        commits = lake.frame("SELECT commit_seq, cities FROM commits WHERE commit_seq > ?", [old.commit_seq])
+        if commits.is_empty():
+            return replace(old, snapshot=snapshot)  # maintenance, not data
+        newest_commit = int(commits["commit_seq"].max())  # type: ignore[arg-type]
+        state = replace(old, snapshot=snapshot, commit_seq=newest_commit)
+        state = self._readings(lake, old, state)
+        state = self._sites(lake, old, state)
+        state = self._deliveries(lake, old, state)
+        return self._events(lake, old, self._sources(lake, state))
+
+    def _readings(self, lake: Lake, old: State, state: State) -> State:
+        if old.commit_seq < 0:
+            frames = [self._first_load(lake, city) for city in self.packs]
+        else:
+            cities = list(self.packs)
+            frames = [lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)", [old.commit_seq, cities])]
+        series, newest = dict(old.series), dict(old.newest)
+        found_cities = set(old.cities)
+        area_city = {area: city for city, pack in self.packs.items() for area in pack.areas}
+        for frame in frames:
+            for key, part in split(frame):
+                metric, area, grain = key
+                found_cities.add(area_city.get(area, ""))
+                mine = series.get(key)
+                merged = part if mine is None else mine.merged(part.starts, part.data)
+                if grain in SUB_DAY_SECONDS:
+                    last = max(newest.get((metric, grain), 0), int(part.starts[-1]))
+                    newest[metric, grain] = last
+                    # an hour more than promised, so that not every commit copies every series
+                    if merged.starts[0] < last - microseconds_of(RECENT) - 3_600_000_000:
+                        merged = merged.since(last - microseconds_of(RECENT))
+                series[key] = merged
+        return replace(state, series=series, newest=newest, cities=frozenset(found_cities & set(self.packs)))
+
+    def _first_load(self, lake: Lake, city: str) -> pl.DataFrame:
+        """Everything of a day and longer, and the last 72 hours of what is shorter, as seen from its newest period."""
+        newest = lake.frame(
+            "SELECT metric, grain, max(period_start_utc) AS newest FROM readings"
+            " WHERE city = ? AND list_contains(?, grain) AND n > 0 GROUP BY metric, grain",
+            [city, _SUB_DAY],
+        )
+        long = lake.frame(f"{SELECT} FROM readings WHERE city = ? AND NOT list_contains(?, grain)", [city, _SUB_DAY])
+        with lake.shown("newest_periods", newest):
+            short = lake.frame(
+                f"{SELECT.replace('SELECT metric', 'SELECT r.metric').replace(' grain,', ' r.grain,')} FROM readings AS r"
+                " JOIN newest_periods AS p ON p.metric = r.metric AND p.grain = r.grain"
+                " WHERE r.city = ? AND r.period_start_utc >= ? AND r.period_start_utc > p.newest - INTERVAL 72 HOUR",
+                [city, (newest["newest"].min() or datetime(9000, 1, 1)) - RECENT],
+            )
+        return pl.concat([long, short])
+
+    def _sites(self, lake: Lake, old: State, state: State) -> State:
+        changed = lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
+        sites = dict(old.sites)
+        for city in changed:
+            sites[city] = lake.frame("SELECT * EXCLUDE (city, commit_seq) FROM sites WHERE city = ? ORDER BY dataset, site_id", [city])
+        return replace(state, sites=sites)
+
+    def _sources(self, lake: Lake, state: State) -> State:
+        rows = lake.frame("SELECT city, dataset, last_event_utc, last_received_utc FROM source_state")
+        return replace(state, sources={(c, d): (event, received) for c, d, event, received in rows.iter_rows()})
+
+    def _deliveries(self, lake: Lake, old: State, state: State) -> State:
+        rows = lake.frame(
+            f"SELECT {', '.join(_DELIVERY)} FROM deliveries WHERE commit_seq > ? ORDER BY delivery_id DESC", [old.commit_seq]
+        )
+        fresh: dict[str, list[Delivery]] = {}
+        accounts = dict(old.accounts)
+        for values in rows.iter_rows(named=True):
+            filled = {k: _DEFAULTS.get(k, "") if v is None else v for k, v in values.items()}
+            delivery = Delivery(**filled)
+            fresh.setdefault(delivery.city, []).append(delivery)
+            accepted, quarantined = accounts.get((delivery.city, delivery.dataset), (0, 0))
+            accounts[delivery.city, delivery.dataset] = (accepted + delivery.accepted, quarantined + delivery.quarantined)
+        deliveries = dict(old.deliveries)
+        for city, found in fresh.items():
+            deliveries[city] = (*found, *deliveries.get(city, ()))
+        return replace(state, deliveries=deliveries, accounts=accounts)
+
+    def _events(self, lake: Lake, old: State, state: State) -> State:
+        alerts, events = dict(old.alerts), dict(old.city_events)
+        changed = lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
+        for city in changed:
+            alerts[city] = lake.frame(
+                "SELECT * FROM alerts WHERE city = ? QUALIFY row_number() OVER"
+                " (PARTITION BY alert_id ORDER BY commit_seq DESC, changed_at_utc DESC) = 1 ORDER BY opened_at_utc DESC",
+                [city],
+            )
+        table = contract("city_events").table
+        fresh = lake.frame(
+            f'SELECT city, max(local_day) AS newest FROM "{table}" WHERE commit_seq > ? GROUP BY city', [old.commit_seq]
+        )
+        for city, newest in fresh.iter_rows():
+            events[city] = lake.frame(
+                "SELECT event_id, started_at, ended_at, severity, title_zh, title_en, department, status, area_id,"
+                f' lon, lat, locality_id, is_simulated FROM "{table}" WHERE city = ? AND known_to_utc IS NULL'
+                " AND local_day >= ? ORDER BY started_at DESC",
+                [city, newest - timedelta(days=EVENT_DAYS)],
+            )
+            places = lake.frame("SELECT locality_id, area_id AS counted_in FROM localities WHERE city = ?", [city])
+            events[city] = events[city].join(
+                places.group_by("locality_id").agg("counted_in"), on="locality_id", how="left", maintain_order="left"
+            )
+        return replace(state, alerts=alerts, city_events=events)
+
+
+def microseconds_of(span: timedelta) -> int:
+    """Microseconds of a span."""
+    return span // timedelta(microseconds=1)
+
+

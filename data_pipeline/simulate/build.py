@@ -1,0 +1,212 @@
+"""Building a city's store from its simulated suppliers, and taking their records out again."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from data_pipeline.cities import Pack
+from data_pipeline.contracts import contract, contracts
+from data_pipeline.errors import UnknownId, UsageError
+from data_pipeline.ingest.types import Incoming, Receipt
+from data_pipeline.ingest.writer import Commit, Writer
+from data_pipeline.mappings import Mapping, load_mapping
+from data_pipeline.metrics import metrics
+from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import local_day, midnight_utc
+
+ARCHIVE_MONTHS = 25
+OPERATOR = "build"
+# the pipeline goes on from the moment a commit of this name gives (see runner.LIVE_MARK)
+BUILT_MARK = "live until "
+COMMIT_ROWS = 700_000  # about so many rows a commit: between two commits a running pipeline serves its inbox
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Built:
+    """What a build did: rows by outcome and seconds by step."""
+
+    city: str
+    deliveries: int = 0
+    rows_in: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, receipts: Iterable[Receipt]) -> None:
+        """Count the receipts of a commit."""
+        for receipt in receipts:
+            self.deliveries += 1
+            self.rows_in += receipt.rows_in
+            self.accepted += receipt.accepted
+            self.duplicates += receipt.duplicates
+            self.quarantined += receipt.quarantined
+
+
+def build_city(
+    writer: Writer,
+    pack: Pack,
+    days: int = 60,
+    seed: int = DEFAULT_SEED,
+    until_utc: datetime | None = None,
+    progress: Progress | None = None,
+    scale: float = 1.0,
+) -> Built:
+    """Registers, archive and history of a city's simulated sources, through the ordinary door.
+
+    Parameters
+    ----------
+    writer : Writer
+    pack : Pack
+    days : int
+        Whole local days of records before today; the archive holds the 25 months before them.
+    seed : int
+    until_utc : datetime, optional
+        End of the history (naive UTC); now where not given.
+    progress : callable, optional
+        `progress(stage, done, total)`, called between commits and deliveries; may raise to stop.
+
+    Returns
+    -------
+    Built
+        The account. The last commit marks the city as built, so a build that was stopped is seen
+        as unfinished; to build again delivers what is there already as duplicates.
+    """
+    say = progress or (lambda stage, done, total: None)
+    until = until_utc or writer.now()
+    simulator = Simulator(pack, seed, scale)
+    start, archive_start = spans(pack, days, until)
+    built = Built(pack.id)
+    plan = [
+        ("registers", list(simulator.registers(until))),
+        ("archive", list(simulator.archive(archive_start, start))),
+        ("history", list(simulator.history(start, until))),
+    ]
+    total, done = sum(len(found) for _, found in plan), 0
+    with tempfile.TemporaryDirectory(prefix="build-") as folder:
+        for stage, deliveries in plan:
+            for batch in _batches(stage, deliveries):
+                say(stage, done, total)
+                last = stage == "history" and batch[-1] is deliveries[-1]
+                what = f"{BUILT_MARK}{until.isoformat()} build {pack.id}" if last else f"build {pack.id} {stage}"
+                with writer.commit(what) as commit:
+                    for delivery in batch:
+                        _take(commit, pack, delivery, Path(folder), built)
+                        done += 1
+                        say(stage, done, total)
+                    commit.cities.add(pack.id)
+                    say("readings", done, total)
+                built.add(commit.receipts)
+                for step, seconds in commit.seconds.items():
+                    built.seconds[step] = built.seconds.get(step, 0.0) + seconds
+    say("done", total, total)
+    return built
+
+
+def spans(pack: Pack, days: int, until_utc: datetime) -> tuple[datetime, datetime]:
+    """Start of the history (local midnight `days` days before the end's day) and of the archive (naive UTC)."""
+    first = local_day(until_utc, pack.tz) - timedelta(days=days)
+    month = first.year * 12 + first.month - 1 - ARCHIVE_MONTHS
+    return midnight_utc(first, pack.tz), midnight_utc(date(month // 12, month % 12 + 1, 1), pack.tz)
+
+
+def _batches(stage: str, deliveries: list[SimDelivery]) -> list[list[SimDelivery]]:
+    """Deliveries by commit: registers and archive one each, the history by quarters of its files."""
+    if stage != "history" or not deliveries:
+        return [deliveries] if deliveries else []
+    size = -(-len(deliveries) // 3)
+    return [deliveries[n : n + size] for n in range(0, len(deliveries), size)]
+
+
+@cache
+def _mapping(name: str) -> Mapping:
+    return load_mapping(name)
+
+
+def _take(commit: Commit, pack: Pack, delivery: SimDelivery, folder: Path, built: Built) -> None:
+    started = time.perf_counter()
+    path = folder / delivery.filename
+    delivery.write(path)
+    built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
+    source = pack.sources[delivery.dataset]
+    commit.take(
+        Incoming(
+            path=path, city=pack.id, dataset=delivery.dataset, source=source.supplier_zh or source.name_zh, filename=delivery.filename,
+            mapping=_mapping(delivery.mapping) if delivery.mapping else None, mapping_name=delivery.mapping or "", operator=OPERATOR,
+            is_simulated=True, known_from_utc=delivery.known_from_utc,
+        )  # fmt: skip
+    )
+    path.unlink(missing_ok=True)
+
+
+def built_cities(lake: Lake) -> set[str]:
+    """Cities whose build came to its end; a build that was stopped half way is not among them."""
+    rows = lake.frame("SELECT what FROM commits WHERE starts_with(what, ?)", [BUILT_MARK])
+    return {what.split(" build ")[1] for what in rows["what"] if " build " in what}
+
+
+def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
+    """Take a source's simulated records, sites and archived figures out; readings follow in the same commit.
+
+    The deliveries stay listed with the state `removed`; their bytes may be delivered again.
+
+    Returns
+    -------
+    int
+        Records taken out (all revisions).
+
+    Raises
+    ------
+    UnknownId
+        No such dataset.
+    UsageError
+        The pack still declares the source `simulated`, so that the pipeline would deliver it again.
+    """
+    if dataset not in contracts():
+        raise UnknownId("dataset", dataset, contracts())
+    source = pack.sources.get(dataset)
+    if source is not None and source.state == "simulated":
+        raise UsageError(
+            f"{pack.id}: the source {dataset!r} is still declared simulated, the pipeline would deliver it again",
+            hint=f'set state = "real" (or "off") under [sources.{dataset}] in {pack.folder / "city.toml"} first',
+        )
+    rules = contract(dataset)
+    with writer.commit(f"remove simulated {pack.id} {dataset}") as commit:
+        lake = commit.lake
+        where = "city = ? AND is_simulated"
+        rows = lake.frame(f'SELECT local_day, count(*) AS n FROM "{rules.table}" WHERE {where} GROUP BY local_day', [pack.id])
+        removed = int(rows["n"].sum())
+        lake.execute(f'DELETE FROM "{rules.table}" WHERE {where}', [pack.id])
+        commit.touch(pack.id, dataset, set(rows["local_day"].to_list()))
+        if rules.kind == "register":
+            lake.execute("DELETE FROM sites WHERE city = ? AND dataset = ? AND is_simulated", [pack.id, dataset])
+            writer.sites.clear()
+        removed += _remove_figures(commit, pack, dataset)
+        deliveries = "SELECT delivery_id FROM deliveries WHERE city = ? AND dataset = ? AND is_simulated"
+        lake.execute(f"DELETE FROM quarantine WHERE city = ? AND delivery_id IN ({deliveries})", [pack.id, pack.id, dataset])
+        lake.execute("UPDATE deliveries SET status = 'removed', commit_seq = ? WHERE city = ? AND dataset = ? AND is_simulated AND status = 'accepted'",
+                     [commit.commit_seq, pack.id, dataset])  # fmt: skip
+    writer._load()  # what had been taken may come again
+    return removed
+
+
+def _remove_figures(commit: Commit, pack: Pack, dataset: str) -> int:
+    """Take out the simulated archive of the metrics that rest on a dataset."""
+    ids = [m.id for m in metrics().values() if m.dataset == dataset]
+    table = contract("figures").table
+    where = "city = ? AND is_simulated AND list_contains(?, metric_id)"
+    days = commit.lake.frame(f'SELECT local_day, count(*) AS n FROM "{table}" WHERE {where} GROUP BY local_day', [pack.id, ids])
+    if days.height:
+        commit.lake.execute(f'DELETE FROM "{table}" WHERE {where}', [pack.id, ids])
+        # the days are computed again from what is left: records of the dataset, or nothing
+        commit.touch(pack.id, dataset, set(days["local_day"].to_list()))
+    return int(days["n"].sum() or 0)

@@ -1,0 +1,186 @@
+"""The figures of an area's page: headline strip with comparison, course over time, ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from dash import html
+
+from components import compare, figures, ranking, trend
+from components.i18n import pick, t
+from components.ids import live_id
+from data_pipeline.cities import Area
+from data_pipeline.metrics import Metric
+from data_pipeline.queries.types import Band, Card, Reading
+from data_pipeline.times import SUB_DAY_SECONDS, Grain, period_start
+from pages import PageRequest, overview
+
+MAX_KPIS = 8
+MAX_RANKED = 12
+# how far back a course is drawn, by its grain
+SPAN: dict[Grain, timedelta] = {
+    "5min": timedelta(hours=12), "15min": timedelta(hours=36), "hour": timedelta(days=7), "day": timedelta(days=60),
+    "week": timedelta(weeks=52), "month": timedelta(days=760), "quarter": timedelta(days=1100), "year": timedelta(days=2200),
+}  # fmt: skip
+SHOWN_GRAINS: tuple[Grain, ...] = ("5min", "15min", "hour", "day", "week", "month")
+
+CardOf = dict[str, tuple[Card, Metric]]
+
+
+def cards_of(request: PageRequest, area: Area, metrics: Sequence[Metric]) -> CardOf:
+    """The card of every metric of the city for one area."""
+    return {m.id: (request.queries.card(m.id, area.id), m) for m in metrics}
+
+
+def headline(cards: CardOf) -> list[Metric]:
+    """Metrics of the strip: those with a value here, each domain's first before any domain's second."""
+    known = [m for card, m in cards.values() if card.reading.value is not None]
+    return overview.kpi_metrics(known)[:MAX_KPIS]
+
+
+def without_value(cards: CardOf) -> list[Metric]:
+    """Metrics of the city that have no value for this area."""
+    return [m for card, m in cards.values() if card.reading.value is None]
+
+
+def strip(request: PageRequest, area: Area, cards: CardOf) -> html.Section:
+    """Headline figures, each with the city's value and the rank among siblings under it."""
+    lang = request.lang
+    parts: list[Any] = []
+    for metric in headline(cards):
+        card = cards[metric.id][0]
+        parts.append(
+            html.Div(
+                [
+                    figures.kpi_card(card, metric, request.city.tz, lang, request.now_utc, region="area-kpi"),
+                    compare.comparison(_in_city(request, card.reading), beside(request, area, metric, card.reading), area.id,
+                                       metric, lang, region="area-compare", against=request.name(request.city)),
+                ],
+                className="kpi-cell",
+            )
+        )  # fmt: skip
+    if not parts:
+        parts.append(html.P(t("area.no_figures", lang, area=request.name(area)), className="note"))
+    return html.Section(parts, className="kpis area-kpis", **{"aria-label": t("overview.kpis", lang)})
+
+
+def missing_note(request: PageRequest, cards: CardOf) -> html.P:
+    """Which metrics say nothing about this area, in one line."""
+    gone = without_value(cards)
+    names = [pick(m.name_zh, m.name_en, request.lang) for m in gone]
+    joint = "、" if request.lang == "zh" else ", "
+    text = t("area.missing", request.lang, n=len(gone), names=joint.join(names)) if gone else ""
+    return html.P(text, id=live_id("area-missing"), className="note area-missing", title=text)
+
+
+def beside(request: PageRequest, area: Area, metric: Metric, reading: Reading) -> list[Reading]:
+    """The same figure and period for the area and its siblings; empty where nothing is ranked.
+
+    Functional zones overlap the districts and one another's surroundings, so they are never ranked.
+    """
+    if area.level == "zone" or area.parent is None or not request.city.siblings(area.id):
+        return []
+    return request.queries.by_area(metric.id, area.parent, reading.grain, reading.period_start_utc, level=area.level)
+
+
+def _in_city(request: PageRequest, reading: Reading) -> Reading | None:
+    city = request.city.city_area.id
+    if reading.area == city:
+        return None
+    return request.queries.reading(reading.metric, city, reading.grain, reading.period_start_utc)
+
+
+def grain_of(request: PageRequest, metric: Metric) -> Grain:
+    """The grain in the address where the metric has it, else the hour, else its own."""
+    wanted = request.params.get("grain")
+    if wanted in metric.grains:
+        return wanted  # type: ignore[return-value]
+    return "hour" if "hour" in metric.grains else metric.base_grain
+
+
+def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html.Section:
+    """The figure over time beside the city's, the usual range at its end, and the switch of grains."""
+    q, lang, tz = request.queries, request.lang, request.city.tz
+    grain = grain_of(request, metric)
+    start, end = window(request, grain)
+    own = q.series(metric.id, area.id, grain, start, end)
+    # totals of an area and of its city share no axis
+    comparable = not metric.is_additive and not (metric.is_stock and not metric.denominator)
+    city_area = request.city.city_area
+    other = q.series(metric.id, city_area.id, grain, start, end) if comparable and area.id != city_area.id else ()
+    newest = card if card.reading.grain == grain else q.card(metric.id, area.id, grain)
+    links = [
+        html.A(t(f"grain.{g}", lang), href=request.href(grain=g), className="is-active" if g == grain else "")
+        for g in SHOWN_GRAINS
+        if g in metric.grains
+    ]
+    name = pick(metric.name_zh, metric.name_en, lang)
+    return html.Section(
+        [
+            html.Div(
+                [html.H2([t("area.course", lang), html.Small(name)], id=live_id("area-course-head")),
+                 html.Nav(links, id=live_id("area-grains"), className="tabs", **{"aria-label": t("area.grain", lang)})],
+                className="panel-head",
+            ),
+            trend.trend(own, metric, tz, lang, request.theme, id=live_id("area-course"), height="15rem",
+                        name=request.name(area), compare=other, compare_name=request.name(request.city),
+                        bands=_at_end(newest)),
+            html.P(_band_words(newest, lang), id=live_id("area-band"), className="note"),
+        ],
+        className="area-course",
+    )  # fmt: skip
+
+
+def window(request: PageRequest, grain: Grain) -> tuple[datetime, datetime]:
+    """[start, end) of a course in UTC: whole periods up to now."""
+    return period_start(request.now_utc - SPAN[grain], grain, request.city.tz), request.now_utc
+
+
+def _at_end(card: Card) -> list[tuple[datetime, Band]]:
+    """The usual range belongs to the newest period, so it is drawn there and nowhere else."""
+    if card.band is None:
+        return []
+    # a period of minutes would be a hair; the range is drawn at least an hour wide
+    least = timedelta(hours=1) if card.reading.grain in SUB_DAY_SECONDS else timedelta(0)
+    start = min(card.reading.period_start_utc, card.reading.period_end_utc - least)
+    return [(start, card.band), (card.reading.period_end_utc, card.band)]
+
+
+def _band_words(card: Card, lang: Any) -> str:
+    return t("area.band_at_end", lang) if card.band is not None else t("area.no_band", lang)
+
+
+def ranks(request: PageRequest, area: Area, metric: Metric, readings: Sequence[Reading]) -> html.Section:
+    """The parts of the area by the chosen figure; for an area without parts, the areas beside it."""
+    lang, city = request.lang, request.city
+    parts = parts_of(request, area)
+    inside = bool(city.children(area.id))
+    level = parts[0].level if parts else area.level
+    head = t("area.parts_rank" if inside else "area.siblings_rank", lang, level=t(f"level.{level}", lang))
+    names = {a.id: request.name(a) for a in parts}
+    body = ranking.ranking(readings, names, metric, request.area_href, city.tz, lang, request.now_utc,
+                           id=live_id("area-ranking"), limit=MAX_RANKED, current=area.id)  # fmt: skip
+    return html.Section(
+        [html.H2([head, html.Small(pick(metric.name_zh, metric.name_en, lang))], id=live_id("area-rank-head")), body],
+        className="area-ranks",
+    )
+
+
+def parts_of(request: PageRequest, area: Area) -> list[Area]:
+    """The areas drawn and ranked on an area's page: its parts; without parts it stands among its siblings."""
+    children = request.city.children(area.id)
+    if children:
+        return children
+    return [area, *request.city.siblings(area.id)]
+
+
+def part_readings(request: PageRequest, area: Area, metric: Metric) -> list[Reading]:
+    """Newest readings of `parts_of` an area."""
+    city = request.city
+    if city.children(area.id):
+        return request.queries.by_area(metric.id, area.id, metric.base_grain)
+    if area.parent is None:
+        return []
+    return request.queries.by_area(metric.id, area.parent, metric.base_grain, level=area.level)

@@ -1,0 +1,80 @@
+"""MyLA311: twelve-hour clock, cancelled cases with a closing date, requests without a place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.real.town import Town, found, head_of
+
+ROWS = 2500
+CLOCK = "%m/%d/%Y %I:%M:%S %p"
+STATES = {"Closed": "closed", "Open": "open", "Cancelled": "cancelled", "Referred Out": "referred"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> list[Path]:
+    folder = tmp_path_factory.mktemp("311")
+    return [head_of(shared_data / f"requests_311/{name}.csv.gz", ROWS, folder) for name in ("la_311_2017-12", "la_311_2018-01")]
+
+
+@pytest.fixture(scope="module")
+def los_angeles(tmp_path_factory: pytest.TempPathFactory, files: list[Path]) -> Town:
+    town = found(tmp_path_factory.mktemp("la311"), "los_angeles", "America/Los_Angeles", "-118.7,33.7,-118.1,34.4")
+    for file in files:
+        town.bring(file, "la_311")
+    return town
+
+
+@pytest.fixture(scope="module")
+def requests(files: list[Path]) -> pl.DataFrame:
+    local = [pl.col(c).str.to_datetime(CLOCK) for c in ("CreatedDate", "ClosedDate")]
+    return pl.concat([pl.read_csv(file, infer_schema=False) for file in files]).with_columns(local)
+
+
+def good(requests: pl.DataFrame) -> pl.DataFrame:
+    return requests.filter((pl.col("ClosedDate") >= pl.col("CreatedDate")).fill_null(True))
+
+
+def test_requests_closed_before_they_were_received_are_quarantined(los_angeles: Town, requests: pl.DataFrame) -> None:
+    wrong = requests.height - good(requests).height
+    assert los_angeles.refused() == {"closed_after_created": wrong}
+    assert wrong > 0
+
+
+def test_states_and_places_equal_the_files(los_angeles: Town, requests: pl.DataFrame) -> None:
+    rows, records = good(requests), los_angeles.records("service_requests")
+    assert records.height == rows.height
+    assert Counter(records["status"]) == Counter(STATES[s] for s in rows["Status"])
+    assert records["lon"].null_count() == rows["Longitude"].null_count()
+    basis = Counter(records["place_basis"])
+    assert basis["area"] == rows["Longitude"].null_count()  # without a place they count for the whole city
+
+
+def test_requests_by_local_day_and_hour_read_am_and_pm_right(los_angeles: Town, requests: pl.DataFrame) -> None:
+    rows = good(requests)
+    days = rows.group_by(pl.col("CreatedDate").dt.date()).len().sort("CreatedDate")
+    assert los_angeles.readings("services.requests_n", "day")["value"].to_list() == days["len"].to_list()
+    hours = rows.group_by(pl.col("CreatedDate").dt.truncate("1h")).len().sort("CreatedDate")
+    assert los_angeles.readings("services.requests_n", "hour")["value"].to_list() == hours["len"].to_list()
+
+
+def test_median_hours_to_close_count_closed_requests_on_the_day_they_were_closed(
+    los_angeles: Town, requests: pl.DataFrame
+) -> None:
+    closed = good(requests).filter(pl.col("Status") == "Closed")
+    zone = {c: pl.col(c).dt.replace_time_zone("America/Los_Angeles") for c in ("CreatedDate", "ClosedDate")}
+    closed = closed.with_columns(
+        hours=(zone["ClosedDate"] - zone["CreatedDate"]).dt.total_seconds() / 3600, day=pl.col("ClosedDate").dt.date()
+    )
+    expected = closed.group_by("day").agg(pl.col("hours").median()).sort("day")
+    readings = los_angeles.readings("services.median_close_hours", "day")
+    assert readings["value"].to_list() == pytest.approx(expected["hours"].to_list())
+
+
+def test_no_on_time_share_is_made_from_a_planned_service_day(los_angeles: Town) -> None:
+    assert los_angeles.records("service_requests")["due_at"].drop_nulls().is_empty()
+    assert los_angeles.readings("services.on_time_share", "day")["value"].drop_nulls().is_empty()
