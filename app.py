@@ -22,6 +22,7 @@ from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 from data_pipeline.times import now_utc
 from pages import discover, shell
+from pages.actions import make_actions_router
 from pages.live import Views, make_live_router
 from pages.login import install_access
 from pages.middleware import SecurityHeaders, StaticCompression
@@ -88,6 +89,7 @@ def create_app(
     router, announcer = make_live_router(views)
     queries.on_snapshot(announcer.announce)
     server.include_router(router)
+    server.include_router(make_actions_router(queries, packs, home))
     server.include_router(make_router(queries, home))
     app = Dash(
         __name__,

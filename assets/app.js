@@ -52,6 +52,7 @@
     if (text === state.body && !navigated) { return; }
     state.body = text;
     var view = JSON.parse(text), root = document.documentElement;
+    if (view.redirect) { history.replaceState(null, "", view.redirect); load(true); return; }
     root.dataset.theme = view.theme;
     root.dataset.lang = view.lang;
     root.lang = view.lang === "zh" ? "zh-CN" : "en";
@@ -200,6 +201,7 @@
       plot.dataset.bound = "1";
       plot.on("plotly_click", function (event) {
         var point = event.points && event.points[0];
+        if (point && typeof point.customdata === "string" && point.customdata[0] === "/") { go(point.customdata); return; }
         if (!point || !point.location) { return; }
         var carried = new URLSearchParams(), now = new URLSearchParams(location.search);
         ["city", "lang", "theme"].forEach(function (k) { if (now.get(k)) { carried.set(k, now.get(k)); } });

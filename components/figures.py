@@ -60,7 +60,15 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
     bad = strip.is_bad(side, metric.better)
     words = formats.status_words(reading, tz, lang, now_utc)
     outside = strip.band_words(reading.value, card.band, metric.unit, metric.decimals, lang) if side else ""
-    note = words[0] if words else outside or formats.period(reading, tz, lang, now_utc)
+    # a row has little room: short words, the full ones as its title
+    if reading.status == "stale":
+        note = t("state.stale_short", lang, age=formats.age(reading.late_s or 0, lang))
+    elif words:
+        note = words[0]
+    elif side:
+        note = t("band.short_above" if side > 0 else "band.short_below", lang)
+    else:
+        note = formats.period(reading, tz, lang, now_utc)
     marks = _simulated(reading, lang)
     kind = "row-note"
     if reading.status == "stale":
@@ -72,7 +80,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
         [
             html.Span(
                 [html.Span(name, className="row-name-text", title=name),
-                 html.Span([html.Span(note, className="row-words"), *([] if words or outside else changes(card, metric, lang)[:1]), *marks],
+                 html.Span([html.Span(note, className="row-words", title="；".join(words) or outside or note), *([] if words or outside else changes(card, metric, lang)[:1]), *marks],
                            className=kind)],
                 className="row-name",
             ),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from components.i18n import DEFAULT_LANG, Lang, pick
 from components.theme import DEFAULT_THEME, Theme
@@ -79,12 +79,16 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class View:
-    """One built page: title, tree of the main part, and the key under which its structure is reused."""
+    """One built page: title, tree of the main part, and the key under which its structure is reused.
+
+    `redirect`: the address this one stands for; the browser goes there and keeps no trace of this one.
+    """
 
     title: str
     body: Any
     key: str = ""
     crumbs: Sequence[tuple[str, str]] = ()
+    redirect: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Page:
     def match(self, path: str) -> dict[str, str] | None:
         """Arguments in the path, or None where it is not this page's."""
         found = self.regex.fullmatch(path if path == "/" else path.rstrip("/"))
-        return found.groupdict() if found else None
+        return {name: unquote(text) for name, text in found.groupdict().items()} if found else None
 
 
 def discover() -> list[Page]:

@@ -240,7 +240,7 @@ def _site_table(request: PageRequest, dataset: str, sites: Sequence[Site]) -> An
     if not dataset:
         return html.P(t("area.no_sites", lang), className="note")
     declared = contract(dataset)
-    columns = [n for n in declared.columns if n not in cells.PLACE_COLUMNS][:]
+    columns = [n for n in declared.columns if n not in cells.PLACE_COLUMNS]
     filled = [n for n in columns if any(s.attributes.get(n) not in (None, "") for s in sites)][:MAX_ATTRIBUTES]
     heads = [t("site.name", lang), t("level.township", lang), *(cells.label(n, declared, lang) for n in filled)]
     rows = [

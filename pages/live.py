@@ -196,6 +196,8 @@ class Views:
         """One page as the browser takes it."""
         request, page = self.request(path, search)
         view = self._view(request, page)
+        if view.redirect:
+            return to_bytes({"redirect": view.redirect})
         key = f"{view.key}|{request.lang}|{request.theme}|{path}"
         tree = shell.frame(request, view, self.pages, page.id if page else "")
         snapshot = self.queries.snapshot()

@@ -218,7 +218,7 @@ def source_words(source: str, lang: Lang) -> str:
     return source.split(",")[0]
 
 
-def _departments(request: PageRequest) -> dict[str, str]:
+def departments(request: PageRequest) -> dict[str, str]:
     """Department as the plan spells it → its name in the language of the page."""
     if request.lang == "zh":
         return {}
@@ -236,9 +236,9 @@ def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
         [
             html.H2([t("overview.plan", lang), html.Small(summary, title=summary),
                      html.Small(t("target.legend", lang), className="plan-legend")]),
-            plan.plan_strip(own, lang, request.today, id=live_id("plan-strip"), departments=_departments(request)),
+            plan.plan_strip(own, lang, request.today, id=live_id("plan-strip"), departments=departments(request)),
             plan.target_list(_turn(quantified, request), lang, request.today, id=live_id("plan-list"),
-                             departments=_departments(request)),
+                             departments=departments(request)),
         ],
         className="plan-panel",
     )  # fmt: skip
@@ -261,7 +261,7 @@ def _ticker(request: PageRequest, events: Sequence[Event]) -> html.Section:
             html.H2([t("overview.ticker", lang),
                      html.A(t("overview.all_events", lang), href=request.href("/events", city=city.id))]),
             ticker.ticker(events, names, city.tz, lang, request.now_utc, id=live_id("ticker"),
-                          href=request.href("/events", city=city.id), limit=MAX_TICKER, departments=_departments(request)),
+                          href=request.href("/events", city=city.id), limit=MAX_TICKER, departments=departments(request)),
         ],
         className="ticker-panel",
     )  # fmt: skip

@@ -7,19 +7,21 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from data_pipeline.aggregate.compose import Window, base_grain, compose
+from data_pipeline.aggregate.compose import LONGEST_CASE, Window, base_grain, compose
 from data_pipeline.aggregate.engine import DuckEngine, Engine, areas_of
 from data_pipeline.aggregate.expected import Expected
 from data_pipeline.aggregate.figures import figure_parts, read_figures
 from data_pipeline.aggregate.rollup import PARTS, base_parts, coarser, mapped
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, duration
-from data_pipeline.metrics import Metric
+from data_pipeline.metrics import Metric, metrics
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, day_floor, midnight_utc, next_day_floor
 
-CHUNK_DAYS = 31  # so many days of 5-minute periods at a time: bounds memory, not the answer
+# so many days at a time, by the finest grain: bounds memory, does not change the answer
+CHUNK_DAYS = {"5min": 31, "15min": 62, "hour": 200}
 _DAY = timedelta(days=1)
+_WIDE = timedelta(days=62)
 EVER = (date(1900, 1, 1), date(9000, 1, 1))
 Piece = tuple[Metric, Grain, pl.DataFrame, date, date]
 
@@ -55,6 +57,7 @@ class CityReadings:
         self.fine_areas = [a.id for a in pack.areas.values() if a.level != "township"] if areas is None else list(areas)
         self._area_table = areas_of(pack)
         self._figures: pl.DataFrame | None = None
+        self._spans: dict[str, tuple[date | None, date | None]] = {}
 
     def load_figures(self, metric_ids: list[str], from_day: date, to_day: date) -> None:
         """Read the archived figures once for all that follows; without it they count as absent."""
@@ -75,10 +78,14 @@ class CityReadings:
         A piece is (metric, grain, parts, the days it answers for: from, to exclusive). Day pieces carry the column `origin`: records win; days on which the city has no record
         behind the metric come from archives.
         """
-        days: dict[str, list[pl.DataFrame]] = {m.id: [] for m in group}
+        days: dict[str, list[pl.DataFrame]] = {m.id: [pl.DataFrame(schema=PARTS)] for m in group}
+        size = CHUNK_DAYS.get(base_grain(group), 100_000) * _DAY
         start = from_day
         while start < to_day:
-            stop = min(start + CHUNK_DAYS * _DAY, to_day)
+            stop = min(start + size, to_day)
+            if to_day - from_day > _WIDE and not self._has_records(group[0].dataset, start, stop):
+                start = stop
+                continue
             for metric, grain, parts in self._chunk(group, start, stop):
                 if grain == "day":
                     days[metric.id].append(parts)
@@ -90,6 +97,19 @@ class CityReadings:
             archived = self.figures(metric, "day", from_day, to_day)
             archived = archived.filter(~pl.col("local_day").is_in(native["local_day"].unique().to_list()))
             yield metric, "day", _with_origin(native, archived), from_day, to_day
+
+    def _has_records(self, dataset: str, from_day: date, to_day: date) -> bool:
+        """Whether the city's records of a dataset may lie in some days: archives reach far before them."""
+        if dataset not in self._spans:
+            found = self.lake.frame(
+                f'SELECT min(local_day) AS first, max(local_day) AS last FROM "{contract(dataset).table}" WHERE city = ?', [self.pack.id]
+            ).row(0)
+            self._spans[dataset] = found
+        first, last = self._spans[dataset]
+        if first is None:
+            return False
+        reach = LONGEST_CASE if any(m.period_on for m in metrics().values() if m.dataset == dataset) else timedelta(0)
+        return first < to_day and from_day <= last + reach
 
     def _chunk(self, group: list[Metric], from_day: date, to_day: date) -> Iterator[tuple[Metric, Grain, pl.DataFrame]]:
         tz = self.pack.tz
@@ -180,8 +200,10 @@ class CityReadings:
         if due_known and metric.over_time != "recompute":
             made = self._fill_expected(metric, grain, made, days)
         elif not due_known:
-            # nothing says how many reports were due: count the days with data among the days
-            seen = set(days["local_day"].to_list())
+            # nothing says how many reports were due: count the days with data among the days; what is
+            # computed anew rests on the days with records alone
+            behind = days if metric.over_time != "recompute" else days.filter(pl.col("origin") == "records")
+            seen = set(behind["local_day"].to_list())
             firsts = made["local_day"].to_list()
             made = made.with_columns(
                 pl.Series("reported_n", [sum(d in seen for d in _days_of(f, grain)) for f in firsts], dtype=pl.Int64),

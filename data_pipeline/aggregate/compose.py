@@ -21,7 +21,7 @@ from data_pipeline.metrics import MARTS, Metric
 from data_pipeline.times import GRAINS, SUB_DAY_SECONDS, Grain
 
 # a ticket may be closed or fall due this long after it was received
-_LONGEST_CASE = timedelta(days=400)
+LONGEST_CASE = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ def _known(window: Window) -> tuple[str, list[Any]]:
 def _records(metric: Metric, declared: Contract, window: Window, params: list[Any], *, join_areas: bool) -> str:
     """The CTE `records`: the city's records of the days, as known; with `area_id` where asked."""
     known, moments = _known(window)
-    from_day = window.from_day - _LONGEST_CASE if metric.period_on else window.from_day
+    from_day = window.from_day - LONGEST_CASE if metric.period_on else window.from_day
     conditions = ["r.city = ?", "r.local_day >= ?", "r.local_day < ?", known]
     params += [window.city, from_day, window.to_day, *moments]
     if metric.period_on:

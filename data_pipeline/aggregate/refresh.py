@@ -16,7 +16,7 @@ import polars as pl
 from data_pipeline.aggregate.city import EVER, CityReadings
 from data_pipeline.aggregate.compose import grouped
 from data_pipeline.aggregate.rollup import mapped, stored_grains
-from data_pipeline.aggregate.status import due_n, status_of
+from data_pipeline.aggregate.status import statuses
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.metrics import Metric, metrics
@@ -315,13 +315,7 @@ def reading_rows(metric: Metric, grain: Grain, parts: pl.DataFrame, pack: Pack, 
         "numerator", "denominator", "value", "n", "reported_n", "expected_n", "simulated_n",
         "origin", pl.col("as_of").alias("data_as_of_utc"), pl.col("known_from").alias("known_from_utc"),
     )  # fmt: skip
-    status = [
-        status_of(metric, value, n, reported, due_n(expected, start, stop, metric.dataset, grace_s, now))
-        for value, n, reported, expected, start, stop in rows.select(
-            "value", "n", "reported_n", "expected_n", "period_start_utc", "period_end_utc"
-        ).iter_rows()
-    ]
-    return rows.with_columns(pl.Series("status", status, dtype=pl.String)).select(READING_COLUMNS)
+    return rows.with_columns(statuses(metric, rows, grace_s, now).alias("status")).select(READING_COLUMNS)
 
 
 def _runs(days: set[date], grain: Grain = "day") -> list[tuple[date, date]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
+
+import polars as pl
 
 from data_pipeline.contracts import contract, duration
 from data_pipeline.metrics import Metric
@@ -20,12 +23,17 @@ def due_n(expected_n: int | None, start_utc: datetime, end_utc: datetime, datase
     """
     if expected_n is None or now >= end_utc + timedelta(seconds=grace_s):
         return expected_n
-    cadence = contract(dataset).cadence
-    slot_s = duration(cadence).total_seconds() if cadence else 86400.0
+    slot_s = _slot_s(dataset)
     total_s = (end_utc - start_utc).total_seconds()
     slots = max(int(total_s // slot_s), 1)
     passed = int(((now - start_utc).total_seconds() - grace_s) // slot_s)
     return round(expected_n * min(max(passed, 0), slots) / slots)
+
+
+@cache
+def _slot_s(dataset: str) -> float:
+    cadence = contract(dataset).cadence
+    return duration(cadence).total_seconds() if cadence else 86400.0
 
 
 def completeness(reported_n: int | None, due: int | None) -> float | None:
@@ -43,3 +51,19 @@ def status_of(metric: Metric, value: float | None, n: int, reported_n: int | Non
         return "missing"
     share = completeness(reported_n, due)
     return "partial" if share is not None and share < 1 - TOLERANCE else "ok"
+
+
+def statuses(metric: Metric, rows: pl.DataFrame, grace_s: int, now: datetime) -> pl.Series:
+    """`status_of` for many readings of a metric at once."""
+    due = rows["expected_n"].to_list()
+    still = (rows["period_end_utc"] > now - timedelta(seconds=grace_s)).arg_true().to_list()
+    for i in still:
+        due[i] = due_n(due[i], rows["period_start_utc"][i], rows["period_end_utc"][i], metric.dataset, grace_s, now)
+    n, reported = pl.col("n"), pl.col("reported_n")
+    known = pl.Series("due", due, dtype=pl.Int64)
+    late = reported.is_not_null() & (pl.col("due") > 0) & (reported < pl.col("due") * (1 - TOLERANCE))
+    return rows.with_columns(known).select(
+        pl.when((n < metric.suppress_below_n) & (n > 0)).then(pl.lit("suppressed"))
+        .when(pl.col("value").is_null()).then(pl.lit("missing"))
+        .when(late).then(pl.lit("partial")).otherwise(pl.lit("ok")).alias("status")
+    )["status"]  # fmt: skip

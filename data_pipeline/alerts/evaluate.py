@@ -17,8 +17,8 @@ from data_pipeline.alerts import words
 from data_pipeline.alerts.rules import LEVELS, Rule, load_rules
 from data_pipeline.alerts.state import SYSTEM, AlertRow, after, alert_id, append, present
 from data_pipeline.alerts.usual import usual_bands
-from data_pipeline.contracts import contracts
 from data_pipeline.metrics import metrics
+from data_pipeline.queries import lateness
 from data_pipeline.times import SUB_DAY_SECONDS, period_end
 
 if TYPE_CHECKING:
@@ -178,18 +178,14 @@ def _shown(value: float | None, rule: Rule) -> str | None:
 def _late(lake: Lake, pack: Pack, now: datetime) -> dict[str, timedelta]:
     """Dataset → time past due, negative while in time; datasets without a promised rhythm are absent.
 
-    Observations are dated by their newest event, registers and cases by their newest arrival: a
-    register that has not changed is not late for that.
+    The same rule as everywhere: `queries.lateness.past_due`.
     """
     rows = lake.frame("SELECT dataset, last_event_utc, last_received_utc FROM source_state WHERE city = ?", [pack.id])
     found = {}
     for dataset, event, received in rows.iter_rows():
-        source = pack.sources.get(dataset)
-        if source is None or source.state == "off" or source.cadence_s is None:
-            continue
-        newest = event if contracts()[dataset].kind == "observation" else received
-        if newest is not None:
-            found[dataset] = now - newest - timedelta(seconds=source.cadence_s + (source.grace_s or 0))
+        past = lateness.past_due(pack.sources[dataset], event, received, now) if dataset in pack.sources else None
+        if past is not None:
+            found[dataset] = past
     return found
 
 

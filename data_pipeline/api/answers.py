@@ -18,7 +18,8 @@ from starlette.responses import Response
 from data_pipeline.api.models import DeliveryOut, Out, ProvenanceOut, SiteProperties
 from data_pipeline.cities import Pack
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Provenance, Reading, Site, Snapshot
+from data_pipeline.queries import rows_for_output
+from data_pipeline.queries.types import Provenance, Site, Snapshot
 from data_pipeline.times import iso_local, to_utc
 
 JSON = "application/json"
@@ -67,29 +68,6 @@ def make_tag(snapshot: Snapshot | None, request: Request, definitions: str, minu
     text = repr((request.url.path, query, definitions, minute))
     digest = hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
     return f"{snapshot.id if snapshot else 0}-{digest}"
-
-
-def reading_row(reading: Reading, pack: Pack, metric: Metric, snapshot: Snapshot | None) -> dict[str, Any]:
-    """One reading as every program gets it: local times with offset, unit, kind, snapshot."""
-    return {
-        "city": reading.city,
-        "metric": reading.metric,
-        "area": reading.area,
-        "grain": reading.grain,
-        "period_start": iso_local(reading.period_start_utc, pack.tz),
-        "period_end": iso_local(reading.period_end_utc, pack.tz),
-        "numerator": reading.numerator,
-        "denominator": reading.denominator,
-        "value": reading.value,
-        "unit": metric.unit,
-        "n": reading.n,
-        "completeness": reading.completeness,
-        "status": reading.status,
-        "kind": metric.kind,
-        "is_simulated": reading.is_simulated,
-        "data_as_of": iso_local(reading.data_as_of_utc, pack.tz),
-        "snapshot": snapshot.id if snapshot else None,
-    }
 
 
 def readings_answer(rows: Sequence[dict[str, Any]], fmt: str, pack: Pack, filename: str) -> Response:
@@ -144,7 +122,7 @@ def site_feature(site: Site, tz: ZoneInfo) -> dict[str, Any]:
 def provenance_body(found: Provenance, pack: Pack, metric: Metric) -> dict[str, Any]:
     """Everything behind a reading as JSON values."""
     own = {
-        "reading": reading_row(found.reading, pack, metric, found.snapshot),
+        "reading": rows_for_output([found.reading], pack, metric, found.snapshot)[0],
         "deliveries": [shaped(DeliveryOut, delivery, pack.tz) for delivery in found.deliveries],
         "snapshot_at": None if found.snapshot is None else iso_local(found.snapshot.at_utc, pack.tz),
     }

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.openapi.utils import get_openapi
@@ -20,7 +20,6 @@ from data_pipeline.api.answers import (
     make_tag,
     plain,
     provenance_body,
-    reading_row,
     readings_answer,
     shaped,
     site_feature,
@@ -34,12 +33,9 @@ from data_pipeline.contracts import contract
 from data_pipeline.errors import did_you_mean
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metric, metrics
-from data_pipeline.queries.types import Reading
+from data_pipeline.queries import Queries, rows_for_output
 from data_pipeline.store.lock import holder
 from data_pipeline.times import now_utc, period_start
-
-if TYPE_CHECKING:
-    from data_pipeline.queries import Queries
 
 VERSION = "1"
 PREFIX = "/api/v1"
@@ -86,10 +82,6 @@ def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
 
     def place_of(area: str) -> tuple[Pack, Area]:
         return find_area({pack.id: pack for pack in queries.cities()}, area)
-
-    def rows_of(found: list[Reading], pack: Pack, measure: Metric) -> list[dict[str, Any]]:
-        snapshot = queries.snapshot()
-        return [reading_row(reading, pack, measure, snapshot) for reading in found]
 
     @get("/health", m.Health, "运行状况 · Health")
     def health(request: Request) -> Response:
@@ -157,7 +149,8 @@ def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
         known = None if as_of is None else p.read_time(as_of, pack, "as_of")
 
         def build() -> Response:
-            rows = rows_of(queries.readings(measure.id, found.id, grain, start_utc, end_utc, known), pack, measure)
+            answered = queries.readings(measure.id, found.id, grain, start_utc, end_utc, known)
+            rows = rows_for_output(answered, pack, measure, queries.snapshot())
             return readings_answer(rows, format, pack, f"{measure.id}_{found.id.replace(':', '_')}_{grain}")
 
         return once(request, build, by_minute=True)

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Request
@@ -24,11 +24,9 @@ from data_pipeline.errors import StoreBusy
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.mappings import Mapping, load_mapping
+from data_pipeline.queries import Queries
 from data_pipeline.store.inbox import submit
 from data_pipeline.store.lock import holder
-
-if TYPE_CHECKING:
-    from data_pipeline.queries import Queries
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 ANSWER_TIMEOUT_S = 300.0

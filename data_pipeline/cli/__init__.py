@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "explain": ("query", "explain"),
     "check-pack": ("packs", "check-pack"),
     "new-pack": ("packs", "new-pack"),
+    "add-areas": ("packs", "add-areas"),
     "replace-layer": ("packs", "replace-layer"),
     "access": ("access", None),
     "maintenance": ("store", "maintenance"),

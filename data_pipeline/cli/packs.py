@@ -11,6 +11,7 @@ from data_pipeline.cities import find_pack, load_packs
 from data_pipeline.cities.check import check_pack
 from data_pipeline.cities.load import FOLDER, packs_folder
 from data_pipeline.cities.make import make_pack, parse_bbox, replace_layer
+from data_pipeline.cities.parts import add_areas
 from data_pipeline.cli.common import Format, FormatOption, HomeOption, PacksOption, emit, emit_one
 from data_pipeline.errors import UsageError
 
@@ -106,6 +107,35 @@ def replace_layer_command(
     made, notes = replace_layer(
         folder, city, layer, file, id_column=area_id, source=source, licence=licence, rights=_rights(rights),
         datum=datum, approximate=approximate, accuracy_m=accuracy_m, simplify_m=simplify_m,
+    )  # fmt: skip
+    _say(made, notes, fmt)
+
+
+@app.command("add-areas")
+def add_areas_command(
+    city: Annotated[str, typer.Argument(metavar="CITY", help="City id.")],
+    file: Annotated[Path, typer.Argument(help="GeoJSON, GeoPackage or Shapefile.")],
+    area_id: Annotated[str, typer.Option("--area-id", help="Column of the ids.")],
+    area_name: Annotated[str, typer.Option("--area-name", help="Column of the names.")],
+    source: Annotated[str, typer.Option("--source", help="Where the polygons are from.")],
+    licence: Annotated[str, typer.Option("--licence", help="Their licence, as stated.")],
+    area_name_en: Annotated[str, typer.Option("--area-name-en", help="Column of the English names.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="What they are, if no townships: traffic_zone …")] = "",
+    rights: Rights = "to_clear",
+    datum: Datum = "",
+    approximate: Annotated[bool, typer.Option("--approximate", help="Draw dashed and label 示意.")] = False,
+    simplify_m: Simplify = 0.0,
+    packs: PacksOption = None,
+    home: HomeOption = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Add a lower level of areas (townships, traffic zones) to a city that has none."""
+    folder = packs_folder(packs)
+    if folder is None:
+        raise UsageError("add-areas needs --packs DIR (or CITY_BRAIN_PACKS)")
+    made, notes = add_areas(
+        folder, city, file, id_column=area_id, name_column=area_name, name_en_column=area_name_en, kind=kind,
+        source=source, licence=licence, rights=_rights(rights), datum=datum, approximate=approximate, simplify_m=simplify_m,
     )  # fmt: skip
     _say(made, notes, fmt)
 

@@ -52,6 +52,8 @@ class Commit:
         self.touched: Touched = {}
         self.cities: set[str] = set()
         self.readings_n = self.alerts_n = 0
+        self.localities: dict[int, Locality] = {}
+        self._moved_sites: dict[tuple[str, str], list[pl.Series]] = {}
         self._pending: dict[str, list[pl.DataFrame]] = {}
         self._pending_rows = 0
         self._source_state: dict[tuple[str, str], tuple[datetime | None, datetime]] = {}
@@ -129,7 +131,7 @@ class Commit:
     def _take_rows(self, account: Account, prepared: Prepared, rules: Contract, pack: Pack, clock: float) -> None:
         incoming, writer = account.incoming, self.writer
         account.rows_in, account.format = prepared.rows_in, prepared.format
-        sites = writer.sites_of(pack.id, rules.register_dataset) if "site" in rules.place else None
+        sites = self._sites_of(pack, rules.register_dataset) if "site" in rules.place else None
         declared = incoming.mapping.datum if incoming.mapping and incoming.mapping.datum else "WGS84"
         located = locate_rows(prepared.frame, rules, pack, sites, declared)
         event = located.frame[rules.event_time] if rules.event_time else None
@@ -156,8 +158,9 @@ class Commit:
         names = ", ".join(f'r."{name}"' for name in (*rules.columns, *EXISTING))
         by_time = rules.event_time in rules.key
         newest = self._newest_event(city, rules)
-        nothing = rows.is_empty() or newest is None
-        if nothing or (by_time and rows["event_at_utc"].min() > newest):  # type: ignore[operator]
+        if newest is not None and by_time:
+            rows = rows.filter(pl.col("event_at_utc") <= newest)  # what is newer than everything is new
+        if rows.is_empty() or newest is None:
             return rows.head(0).select(*rules.columns).with_columns(
                 delivery_id=pl.lit(0, pl.Int64), row_number=pl.lit(0, pl.Int64), known_from_utc=pl.lit(None, pl.Datetime("us")),
                 known_to_utc=pl.lit(None, pl.Datetime("us")), is_simulated=pl.lit(False), local_day=pl.lit(None, pl.Date),
@@ -185,6 +188,18 @@ class Commit:
             self.writer.newest_event[key] = self.lake.value(sql, [city])
         return self.writer.newest_event[key]
 
+    def _sites_of(self, pack: Pack, register: str | None) -> pl.DataFrame:
+        """Located sites of a register as this commit has them."""
+        for city, dataset in list(self._moved_sites):
+            if city == pack.id and register in (None, dataset):
+                self._rebuild_sites(pack, dataset)
+        return self.writer.sites_of(pack.id, register)
+
+    def _rebuild_sites(self, pack: Pack, dataset: str) -> None:
+        """Bring `sites` up to date; several deliveries of a register are done in one go."""
+        touched = pl.concat(self._moved_sites.pop((pack.id, dataset))).unique()
+        registers.rebuild(self, contract(dataset), pack, touched, self.localities)
+
     # ------------------------------------------------------------------ writing
 
     def _write(
@@ -210,7 +225,8 @@ class Commit:
             self.close_revisions(rules, city, revised.closing)
         days = {day for frame in (accepted, revised.closing) for day in frame["local_day"].unique().to_list()}
         if rules.kind == "register" and not accepted.is_empty():
-            registers.rebuild(self, rules, pack, accepted["site_id"].unique(), localities)
+            self._moved_sites.setdefault((city, rules.id), []).append(accepted["site_id"])
+            self.localities |= localities
         if days:
             self.touch(city, rules.id, days)
         if not refused.is_empty():
@@ -296,6 +312,8 @@ class Commit:
     def finish(self) -> None:
         """Readings, alerts, source states and the commit's own row, inside the same transaction."""
         clock = time.perf_counter()
+        for city, dataset in list(self._moved_sites):
+            self._rebuild_sites(self.writer.pack(city), dataset)
         self.flush()
         self.seconds["append"] += time.perf_counter() - clock
         clock = time.perf_counter()

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from data_pipeline.cities import Pack, Place
+from data_pipeline.cities import Located, Pack, Place
 from data_pipeline.contracts import Contract
 from data_pipeline.errors import did_you_mean
 from data_pipeline.times import to_local
@@ -128,12 +128,11 @@ class _State:
         mask[positions.to_numpy()] = False
         self.open = pl.Series(mask)
 
-    def refuse(self, rows: pl.DataFrame, column: str, rule: str, reason: pl.Expr | str) -> None:
-        """Refuse rows; `reason` may be an expression over them."""
-        text = pl.lit(reason) if isinstance(reason, str) else reason
-        self.refused.append(
-            rows.select("row_number", column_name=pl.lit(column), rule=pl.lit(rule), reason=text).cast(REFUSED_SCHEMA)
-        )
+    def refuse(self, rows: pl.DataFrame, column: str, rule: str, reasons: list[str]) -> None:
+        """Refuse rows, each with its reason."""
+        n = rows.height
+        values = {"row_number": rows["row_number"], "column_name": [column] * n, "rule": [rule] * n, "reason": reasons}
+        self.refused.append(pl.DataFrame(values, schema=REFUSED_SCHEMA))
         self.done(rows["_at"])
 
 
@@ -192,19 +191,17 @@ def _refuse_outside(
     lon: np.ndarray,
     lat: np.ndarray,
     outside: np.ndarray,
-    located: object,
+    located: Located,
 ) -> None:
     """Refuse points outside the city with distance and nearest area."""
-    nearest = pl.Series(located.nearest_id[outside], dtype=pl.String)  # type: ignore[attr-defined]
     names = {area.id: f"{area.name_zh} ({area.id})" for area in pack.areas.values()}
-    bad = rows.filter(pl.Series(outside)).with_columns(
-        _near=nearest.replace_strict(names, default=pack.name_zh, return_dtype=pl.String),
-        _far=pl.Series(located.distance_m[outside]).round(0).cast(pl.Int64),  # type: ignore[attr-defined]
-    )
-    reason = pl.format(
-        "{}, {} lies outside the city, {} m from {}", pl.col("lon").round(6), pl.col("lat").round(6), "_far", "_near"
-    )
-    state.refuse(bad, "lon", "outside_city", reason)
+    reasons = [
+        f"{x:.6f}, {y:.6f} lies outside the city, {metres:.0f} m from {names.get(near, pack.name_zh)}"
+        for x, y, metres, near in zip(
+            lon[outside], lat[outside], located.distance_m[outside], located.nearest_id[outside], strict=True
+        )
+    ]
+    state.refuse(rows.filter(pl.Series(outside)), "lon", "outside_city", reasons)
 
 
 def datum_warning(pack: Pack, lon: np.ndarray, lat: np.ndarray, outside: np.ndarray, declared: str) -> str:
@@ -262,8 +259,7 @@ def _by_area(state: _State, contract: Contract, pack: Pack, sites: pl.DataFrame 
             for alias, entry in table.items()
             if entry is None
         }
-        reason = pl.col("area_id").replace_strict(reasons, default="unknown area", return_dtype=pl.String)
-        state.refuse(unknown, "area_id", "unknown_area", reason)
+        state.refuse(unknown, "area_id", "unknown_area", [reasons[alias] for alias in unknown["area_id"]])
 
 
 def areas_by_alias(pack: Pack, given: Iterable[str]) -> dict[str, tuple[str, Locality] | None]:
@@ -299,14 +295,15 @@ def _finish(state: _State, contract: Contract) -> LocatedRows:
         if "site" in contract.place:
             unknown = rows.filter(pl.col("site_id").is_not_null())
             register = contract.register_dataset or "sites"
-            text = pl.format(f"site {{}} is not in the register ({register}) of this city", "site_id")
             if not unknown.is_empty():
-                state.refuse(unknown, "site_id", "unknown_site", text)
+                reasons = [f"site {site} is not in the register ({register}) of this city" for site in unknown["site_id"]]
+                state.refuse(unknown, "site_id", "unknown_site", reasons)
                 rows = state.remaining()
         if not rows.is_empty():
             needs = {"site": "site_id", "point": "lon and lat", "area": "area_id"}
             ways = " or ".join(needs[way] for way in contract.place)
-            state.refuse(rows, "", "no_place", f"the row does not say where it belongs: {ways} is needed")
+            reason = f"the row does not say where it belongs: {ways} is needed"
+            state.refuse(rows, "", "no_place", [reason] * rows.height)
     schema = {"_at": pl.UInt32, "locality_id": pl.Int64, "h3_r9": pl.UInt64, "place_basis": pl.String}
     parts = [part.with_columns(pl.col("_at").cast(pl.UInt32)) for part in state.located]
     place = pl.concat(parts, how="diagonal") if parts else pl.DataFrame(schema=schema)

@@ -168,12 +168,10 @@ def _within_file(rows: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, 
     order = rows.with_columns(pl.col("row_number").first().over(key).alias("_first_row"), *first)
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"_first_{name}")) for name in content)
     order = order.with_columns(_same=same, _later=pl.col("row_number") != pl.col("_first_row"))
-    conflicts = order.filter(pl.col("_later") & ~pl.col("_same")).select(
-        "row_number",
-        reason=pl.format(
-            "the key ({}) stands in row {} of the same file with other values", pl.lit(", ".join(key)), "_first_row"
-        ),
-    )
+    clash = order.filter(pl.col("_later") & ~pl.col("_same")).select("row_number", "_first_row")
+    names = ", ".join(key)
+    reasons = [f"the key ({names}) stands in row {first} of the same file with other values" for first in clash["_first_row"]]
+    conflicts = clash.select("row_number").with_columns(reason=pl.Series(reasons, dtype=pl.String))
     duplicates = order.filter(pl.col("_later") & pl.col("_same")).height
     return order.filter(~pl.col("_later")).select(rows.columns), duplicates, conflicts
 

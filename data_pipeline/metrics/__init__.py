@@ -163,7 +163,7 @@ class Metric(Declared):
     @property
     def formula(self) -> str:
         """The formula as text, for people."""
-        top = self.numerator if self.over_area == "recompute" else f"Σ({self.numerator})"
+        top = f"({self.numerator})" if self.over_area == "recompute" else f"Σ({self.numerator})"
         if not self.denominator:
             text = top
         elif self.over_area == "recompute" or self.denominator.startswith("area."):

@@ -65,11 +65,21 @@ def starts_between(from_utc: datetime, to_utc: datetime, grain: Grain, tz: ZoneI
     return tuple(found)
 
 
+@lru_cache(maxsize=20_000)
 def step_back(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime:
     """Start of the period before."""
     if grain in SUB_DAY_SECONDS:
         return start_utc - timedelta(seconds=SUB_DAY_SECONDS[grain])
     return period_start(start_utc - timedelta(hours=1), grain, tz)
+
+
+@lru_cache(maxsize=4096)
+def starts_back(last_utc: datetime, grain: Grain, n: int, tz: ZoneInfo) -> tuple[datetime, ...]:
+    """Starts of the `n` periods that end with the one starting at `last_utc`, in order."""
+    found = [last_utc]
+    for _ in range(n - 1):
+        found.append(step_back(found[-1], grain, tz))
+    return tuple(reversed(found))
 
 
 def year_before(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime | None:
@@ -107,6 +117,7 @@ class Answers:
         self.state, self.pack, self.now, self.tz = state, pack, now, pack.tz
         self.now_us = microseconds(now)
         self._recomputed = recomputed
+        self._late: dict[str, int | None] = {}
 
     def series_of(self, metric: str, area: str, grain: str) -> Series:
         """The held series; an empty one where there is none."""
@@ -114,11 +125,12 @@ class Answers:
 
     def lateness(self, metric: Metric) -> int | None:
         """Seconds past due of the metric's source (see `late_s`)."""
-        source = self.pack.sources.get(metric.dataset)
-        if source is None:
-            return None
-        event, received = self.state.sources.get((self.pack.id, metric.dataset), (None, None))
-        return late_s(source, event, received, self.now)
+        dataset = metric.dataset
+        if dataset not in self._late:
+            source = self.pack.sources.get(dataset)
+            event, received = self.state.sources.get((self.pack.id, dataset), (None, None))
+            self._late[dataset] = None if source is None else late_s(source, event, received, self.now)
+        return self._late[dataset]
 
     # ------------------------------------------------------------------ rows
 
@@ -210,6 +222,8 @@ class Answers:
         source = self.pack.sources.get(metric.dataset)
         grace = (source.grace_s or 0) if source else 0
         due = due_n(expected, start_utc, end_utc, metric.dataset, grace, self.now)
+        if due is not None and reported is not None and expected is not None:
+            due = min(max(due, reported), expected)  # what came early was due as well
         status = status_of(metric, value, n, reported, due)
         numerator, denominator = _none(row[NUMERATOR]), _none(row[DENOMINATOR])
         if status == "suppressed":
@@ -290,11 +304,14 @@ class Answers:
 
     def values(self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]) -> list[tuple[datetime, float | None]]:
         """Values of periods for a chart, None where missing or suppressed; fast where the grain is held."""
-        if metric.is_stock or grain not in ("5min", "15min", "hour", "day", "month") or metric.zero_where_city_reports:
-            place = self.pack.areas[area]
-            return [(s, self.reading(metric, place, grain, s).value) for s in starts]
         if not starts:
             return []
+        if metric.is_stock:
+            return self._stock_values(metric, area, grain, starts)
+        counts_zero = metric.zero_where_city_reports and area != self.pack.city_area.id
+        if counts_zero or grain not in ("5min", "15min", "hour", "day", "month"):
+            place = self.pack.areas[area]
+            return [(s, self.reading(metric, place, grain, s).value) for s in starts]
         held = self.series_of(metric.id, area, grain)
         if not len(held.starts):
             return [(s, None) for s in starts]
@@ -306,6 +323,18 @@ class Answers:
         if metric.whole_periods_only:
             good[-1] &= end_of(starts[-1], grain, self.tz) <= self.now
         return [(s, float(v) if ok else None) for s, v, ok in zip(starts, rows[:, VALUE], good, strict=True)]
+
+
+    def _stock_values(
+        self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]
+    ) -> list[tuple[datetime, float | None]]:
+        held = self.series_of(metric.id, area, "day")
+        found: list[tuple[datetime, float | None]] = []
+        for start in starts:
+            until = min(microseconds(end_of(start, grain, self.tz)), self.now_us + 1)
+            last = held.last_before(until) if start <= self.now else None
+            found.append((start, None if last is None else _none(last[1][VALUE])))
+        return found
 
 
 def _none(value: float) -> float | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.answers import Answers, end_of, starts_between, step_back, year_before
+from data_pipeline.queries.answers import Answers, end_of, starts_back, starts_between, step_back, year_before
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.types import Card, Change, Reading
 from data_pipeline.store.lake import Lake
@@ -34,11 +34,7 @@ def card(answers: Answers, bands: Bands, lake: Lake | None, metric: Metric, area
         earlier = step_back(start, grain, tz)
     year_start = year_before(start, grain, tz)
     trend_grain, points = _TREND[grain]
-    last = period_start(start, trend_grain, tz)
-    first = last
-    for _ in range(points - 1):
-        first = step_back(first, trend_grain, tz)
-    starts = starts_between(first, end_of(last, trend_grain, tz), trend_grain, tz)
+    starts = starts_back(period_start(start, trend_grain, tz), trend_grain, points, tz)
     band = None
     if lake is not None and reading.value is not None and not (reading.is_open and metric.is_additive):
         band = bands.band(answers, lake, metric, area.id, grain, start)

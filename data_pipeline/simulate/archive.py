@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -49,65 +50,87 @@ def _write(figures: Figures, window: Window, path: Path) -> None:
 
 def table(figures: Figures, window: Window) -> pl.DataFrame:
     """Figures of a window of local days in the contract's columns: every day, and every month it holds whole."""
-    parts = []
     wanted = {m.id: m for m in archived_metrics()}
-    for low, high in _months(window):
-        for dataset in TABLE:
-            for metric_id, figure in figures.of(dataset, (low, high)).items():
-                if metric_id in wanted:
-                    parts += _rows(figures, wanted[metric_id], figure, (low, high))
-    schema = {"metric_id": pl.String, "area_id": pl.String, "grain": pl.String, "period_start": pl.Datetime("us"),
-              "numerator": pl.Float64, "denominator": pl.Float64, "value": pl.Float64, "n": pl.Int64}  # fmt: skip
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+    parts: list[_Part] = []
+    for dataset in TABLE:
+        for metric_id, figure in figures.of(dataset, window).items():
+            if metric_id in wanted:
+                parts += _parts(wanted[metric_id], figure, window)
+    return _frame(figures, parts)
 
 
-def _months(window: Window) -> list[Window]:
-    """The window cut at the first days of months."""
-    cuts = [window[0], *(d for d in range(window[0] + 1, window[1]) if date.fromordinal(d).day == 1), window[1]]
-    return list(zip(cuts, cuts[1:], strict=False))
+@dataclass(frozen=True)
+class _Part:
+    """Figures of one metric at one grain: arrays of (areas, periods), and the days on which the periods begin."""
+
+    metric_id: str
+    grain: str
+    figure: Figure
+    days: np.ndarray
 
 
-def _rows(figures: Figures, metric: Metric, figure: Figure, window: Window) -> list[pl.DataFrame]:
-    low, high = window
-    whole = date.fromordinal(low).day == 1 and date.fromordinal(high).day == 1
-    day_starts = np.array([figures.world.midnight_s(d) for d in range(low, high)])
-    rows = [_frame(figures, metric.id, "day", figure, day_starts)]
-    if whole and metric.coarsest in ("month", "quarter", "year"):
-        rows.append(_frame(figures, metric.id, "month", _month(metric, figure), day_starts[:1]))
-    return rows
+def _parts(metric: Metric, figure: Figure, window: Window) -> list[_Part]:
+    days = np.arange(window[0], window[1])
+    parts = [_Part(metric.id, "day", figure, days)]
+    if metric.coarsest in ("month", "quarter", "year"):
+        for low, high in _whole_months(window):
+            part = slice(low - window[0], high - window[0])
+            parts.append(_Part(metric.id, "month", _month(metric, _cut(figure, part)), days[part][:1]))
+    return parts
+
+
+def _whole_months(window: Window) -> list[Window]:
+    """The calendar months that lie in the window from end to end."""
+    firsts = [d for d in range(window[0], window[1] + 1) if date.fromordinal(d).day == 1]
+    return list(zip(firsts, firsts[1:], strict=False))
+
+
+def _cut(figure: Figure, part: slice) -> Figure:
+    def cut(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else np.broadcast_to(values, figure.n.shape)[:, part]
+
+    return Figure(figure.n[:, part], cut(figure.numerator), cut(figure.denominator), cut(figure.value))
 
 
 def _month(metric: Metric, figure: Figure) -> Figure:
     """A month's figure from its days: sums are added, everything else is the mean of the days' values."""
-
-    def total(values: np.ndarray | None) -> np.ndarray | None:
-        return None if values is None else np.nansum(values, axis=1, keepdims=True)
-
-    n = total(figure.n)
-    assert n is not None
+    n = figure.n.sum(axis=1, keepdims=True)
     if metric.over_time == "sum":
-        return Figure(n, total(figure.numerator), total(figure.denominator))
-    values = figure.value
-    if values is None:
+        return Figure(n, _total(figure.numerator), _total(figure.denominator))
+    if figure.value is None:
         raise ValueError(f"{metric.id}: a figure that is not added up needs its value")
-    with np.errstate(invalid="ignore"):
-        known = np.isfinite(values).sum(axis=1, keepdims=True)
-        mean = np.nansum(values, axis=1, keepdims=True) / np.where(known, known, np.nan)
+    known = np.isfinite(figure.value).sum(axis=1, keepdims=True)
+    mean = np.nansum(figure.value, axis=1, keepdims=True) / np.where(known > 0, known, np.nan)
     return Figure(n, value=mean)
 
 
-def _frame(figures: Figures, metric_id: str, grain: str, figure: Figure, starts_s: np.ndarray) -> pl.DataFrame:
-    areas, periods = figure.n.shape
+def _total(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else np.nansum(values, axis=1, keepdims=True)
 
-    def column(values: np.ndarray | None) -> pl.Series:
-        if values is None:
-            return pl.Series([None] * (areas * periods), dtype=pl.Float64)
-        return pl.Series(np.round(np.broadcast_to(values, (areas, periods)).ravel(), 6), nan_to_null=True)
 
+def _frame(figures: Figures, parts: list[_Part]) -> pl.DataFrame:
+    """All parts as rows of the contract, those without a figure left out."""
+    areas = len(figures.areas.ids)
+    sizes = [areas * part.days.size for part in parts]
+
+    def column(pick: Callable[[Figure], np.ndarray | None]) -> np.ndarray:
+        found = []
+        for part in parts:
+            values = pick(part.figure)
+            shape = (areas, part.days.size)
+            found.append((np.full(shape, np.nan) if values is None else np.broadcast_to(values, shape)).ravel())
+        return np.concatenate(found) if found else np.empty(0)
+
+    days = np.concatenate([np.tile(p.days, areas) for p in parts]) if parts else np.empty(0, dtype=int)
+    starts = {d: figures.world.midnight_s(int(d)) for d in np.unique(days)}
     frame = pl.DataFrame({
-        "metric_id": [metric_id] * (areas * periods), "area_id": np.repeat(figures.areas.ids, periods),
-        "grain": [grain] * (areas * periods), "period_start": np.tile(datetimes(starts_s), areas),
-        "numerator": column(figure.numerator), "denominator": column(figure.denominator), "value": column(figure.value),
-        "n": np.rint(figure.n.ravel()).astype(np.int64),
+        "metric_id": pl.Series(np.repeat([p.metric_id for p in parts], sizes) if parts else [], dtype=pl.String),
+        "area_id": pl.Series(np.concatenate([np.repeat(figures.areas.ids, p.days.size) for p in parts]) if parts else [], dtype=pl.String),
+        "grain": pl.Series(np.repeat([p.grain for p in parts], sizes) if parts else [], dtype=pl.String),
+        "period_start": datetimes(np.array([starts[d] for d in days], dtype=np.int64)),
+        "numerator": pl.Series(np.round(column(lambda f: f.numerator), 6), nan_to_null=True),
+        "denominator": pl.Series(np.round(column(lambda f: f.denominator), 6), nan_to_null=True),
+        "value": pl.Series(np.round(column(lambda f: f.value), 6), nan_to_null=True),
+        "n": np.rint(column(lambda f: f.n)).astype(np.int64),
     })  # fmt: skip
     return frame.filter((pl.col("n") > 0) & (pl.col("numerator").is_not_null() | pl.col("value").is_not_null()))

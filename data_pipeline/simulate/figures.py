@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from data_pipeline.simulate.simulator import Simulator
 
 HOUR, DAY = 3600, 86400
-STEP_S = {"road_speeds": 900, "parking_counts": 3600, "terminal_status": 3 * HOUR}  # others at their own step
+STEP_S = {"road_speeds": 1800, "parking_counts": 3600, "terminal_status": 3 * HOUR}  # others at their own step
 DRIVE_STRIDE = 5
 HJ_2026_FROM = date(2026, 3, 1).toordinal()
 Window = tuple[int, int]  # first and last+1 local day, proleptic ordinals
