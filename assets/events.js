@@ -4,7 +4,7 @@
   var MAY = ["report", "review", "admin"];
 
   function look() {
-    fetch("/live/who", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+    fetch("/session", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
       return answer.ok ? answer.json() : {};
     }).then(function (user) {
       document.documentElement.dataset.mayAct = MAY.indexOf(user.role) >= 0 ? "yes" : "no";

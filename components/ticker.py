@@ -54,7 +54,7 @@ def is_signal(event: Event) -> bool:
 
 def severity_words(severity: str, lang: Lang) -> str:
     """The word for a severity; an unknown one as it is."""
-    key = f"severity.{severity}"
+    key = f"severity.{severity.lower()}"
     return t(key, lang) if has(key, lang) else severity
 
 

@@ -1,8 +1,8 @@
 """What a person does from a page: change an alert, take the refused rows along. Pages themselves only show.
 
 ==============================  ==================================================================
-`POST /act/alert`               `{alert, state, note}` → the alert as it stands then (roles report,
-                                review, admin); the running pipeline does it, the web never writes
+`POST /act/alert`               `{alert, state, note}` → `{alert, state, by}` once it is committed (roles
+                                report, review, admin); the running pipeline does it, the web never writes
 `GET /act/quarantine.csv`       refused rows of one dataset as CSV with the supplier's own columns,
                                 the same file as `quarantine export`, to be corrected and replayed
 ==============================  ==================================================================
@@ -22,11 +22,11 @@ from fastapi.responses import StreamingResponse
 
 from data_pipeline.access import current_user
 from data_pipeline.access.state import Forbidden, check_role
-from data_pipeline.alerts.command import ask_state
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.errors import CityBrainError, StoreBusy, UnknownId, UsageError
 from data_pipeline.home import Home
+from data_pipeline.ingest.desk import ask_alert_state
 from data_pipeline.ingest.quarantine import ABOUT, MAX_EXPORT_ROWS
 from data_pipeline.queries.types import QuarantinedRow
 
@@ -54,9 +54,10 @@ def make_actions_router(queries: Queries, packs: Mapping[str, Pack], home: Home 
             given = _alert_change(await request.body())
             if home is None:
                 raise StoreBusy("this web has no home folder; nothing would take the change")
-            done = await run_in_threadpool(ask_state, home, given["alert"], given["state"], user.label, given["note"])
+            await run_in_threadpool(ask_alert_state, home, given["alert"], given["state"], user.label, given["note"])
         except CityBrainError as error:
             return _refusal(error)
+        done = {"alert": given["alert"], "state": given["state"], "by": user.label}
         return Response(orjson.dumps(done), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     @router.get("/act/quarantine.csv")

@@ -150,7 +150,7 @@ def _map(
                      className="map-box"),
             html.Footer(
                 [city_map.legend(scale, readings, chosen, lang, id=live_id("area-legend")),
-                 html.Div(_map_notes(request, level, readings), id=live_id("area-notes"), className="map-notes")],
+                 html.Div(_map_notes(request, level, readings, len(shown)), id=live_id("area-notes"), className="map-notes")],
                 className="map-foot",
             ),
         ],
@@ -159,10 +159,12 @@ def _map(
     )  # fmt: skip
 
 
-def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading]) -> list[Any]:
+def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], dots_drawn: int) -> list[Any]:
     city, lang = request.city, request.lang
     number_ = city.map_approval_number
     notes = [t("map.approval_no", lang, number=number_) if number_ else t("map.approval", lang)]
+    if dots_drawn == MAX_DOTS:
+        notes.append(t("area.dots_capped", lang, n=number(MAX_DOTS, 0)))
     layer = city.layer_of(level)  # type: ignore[arg-type]
     if layer and city.layers[layer].approximate:
         notes.append(t("area.sketch_lines", lang))

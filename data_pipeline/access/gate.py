@@ -30,7 +30,7 @@ from data_pipeline.home import Home
 PUBLIC = ("/login", "/logout", "/assets/")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # requests a page makes by itself: they must not keep a forgotten session alive
-AUTOMATIC = ("/live", "/view", "/_dash", "/assets/", "/geo/", "/api/")
+AUTOMATIC = ("/live", "/view", "/session", "/_dash", "/assets/", "/geo/", "/api/")
 ADD_COMMAND = "python -m data_pipeline access add NAME --role admin"
 SESSION_OVER = 4401
 

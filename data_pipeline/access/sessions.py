@@ -1,7 +1,7 @@
 """Signed session cookies: who, since when, last seen; ended by idleness, sign-out or a changed password.
 
 Idle means that no person is there, not that the page is quiet: an open page refreshes itself for ever, so only
-page loads and `POST /session/touch` (sent by `assets/session.js` on a key or pointer) count. A wall display has
+page loads and `POST /session/touch` (sent by `assets/app.js` on a key or pointer) count. A wall display has
 nobody to touch it; its account is made with `--wall`, may only view, and its session does not end by idleness.
 """
 

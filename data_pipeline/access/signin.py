@@ -1,4 +1,4 @@
-"""The addresses /login, /logout, /live/who, /session/touch: signing in and out, who looks, and that somebody is there."""
+"""The addresses /login, /logout, /session, /session/touch: signing in and out, who looks, and that somebody is there."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SignIn:
 
     def handles(self, path: str) -> bool:
         """Whether this address is one of ours."""
-        return path in ("/login", "/logout", "/live/who", "/session/touch")
+        return path in ("/login", "/logout", "/session", "/session/touch")
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, user: User | None, found: tuple[Session, Account] | None
@@ -73,7 +73,7 @@ class SignIn:
         """Answer one request to an address of signing in."""
         request = Request(scope, receive)
         path, method = scope["path"], scope["method"]
-        if path in ("/live/who", "/session/touch"):
+        if path in ("/session", "/session/touch"):
             response = self._session(path, method, user)
         elif method in ("GET", "HEAD"):
             response = self._page(request, user, ask_sign_out=path == "/logout" and user is not None)

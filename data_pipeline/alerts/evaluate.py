@@ -14,17 +14,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from data_pipeline.alerts import words
-from data_pipeline.alerts.rules import LEVELS, Rule, load_rules
+from data_pipeline.alerts.rules import LEVELS, Condition, Rule, load_rules
 from data_pipeline.alerts.state import SYSTEM, AlertRow, after, alert_id, append, present
 from data_pipeline.alerts.usual import usual_bands
 from data_pipeline.metrics import metrics
-from data_pipeline.queries import lateness
 from data_pipeline.times import SUB_DAY_SECONDS, period_end
 
 if TYPE_CHECKING:
     from data_pipeline.cities import Pack
     from data_pipeline.store.lake import Lake
 
+CATCHING_UP = timedelta(hours=1)  # the time over which a backlog's progress is judged
+STILL_COMING = timedelta(minutes=10)  # a backlog that pauses longer than this has ended
 REFRESH = timedelta(hours=1)  # an alert that only gets older is written again at most this often
 LOOK_BACK = {"day": timedelta(days=31), "week": timedelta(days=120)}
 _SUB_DAY_LOOK_BACK = timedelta(hours=24)
@@ -98,7 +99,7 @@ def _city(lake: Lake, pack: Pack, rules: tuple[Rule, ...], commit_seq: int, now:
     changes = _withdrawn(pack, rules, newest, commit_seq, now)
     for rule in rules:
         if rule.kind == "freshness":
-            found = _freshness(rule, pack, late)
+            found = _freshness(rule, pack, late, newest, now, lake)
         else:
             found = _metric(rule, pack, points, late, newest, now, lake)
         for subject, what in found.items():
@@ -176,34 +177,62 @@ def _shown(value: float | None, rule: Rule) -> str | None:
 
 
 def _late(lake: Lake, pack: Pack, now: datetime) -> dict[str, timedelta]:
-    """Dataset → time past due, negative while in time; datasets without a promised rhythm are absent.
+    """Dataset → time past due, negative while in time; datasets without a promised rhythm are absent."""
+    # here, not above: the queries read packs, packs are checked with rules
+    from data_pipeline.queries.lateness import past_due
 
-    The same rule as everywhere: `queries.lateness.past_due`.
-    """
     rows = lake.frame("SELECT dataset, last_event_utc, last_received_utc FROM source_state WHERE city = ?", [pack.id])
+    sources = ((pack.sources.get(dataset), event, received) for dataset, event, received in rows.iter_rows())
+    found = {s.dataset: past_due(s, event, received, now) for s, event, received in sources if s is not None}
+    return {dataset: late for dataset, late in found.items() if late is not None}
+
+
+def _freshness(
+    rule: Rule,
+    pack: Pack,
+    late: Mapping[str, timedelta],
+    newest: Mapping[str, AlertRow],
+    now: datetime,
+    lake: Lake,
+) -> dict[str, _Found]:
+    """What a freshness rule says about each source. A source that is catching up opens nothing."""
+    place = (pack.name_zh, pack.name_en)
+    watched = {dataset: past for dataset, past in late.items() if not rule.datasets or dataset in rule.datasets}
+    minutes = {dataset: past.total_seconds() / 60 for dataset, past in watched.items()}
+    firing = {dataset for dataset, m in minutes.items() if rule.when.holds(m, None)}
+    subjects = {dataset: f"{pack.id}/{rule.id}/{dataset}" for dataset in watched}
+    fresh = {d for d in firing if (last := newest.get(subjects[d])) is None or last.state == "closed"}
+    coming = _catching_up(lake, pack, now) if fresh else set()
     found = {}
-    for dataset, event, received in rows.iter_rows():
-        past = lateness.past_due(pack.sources[dataset], event, received, now) if dataset in pack.sources else None
-        if past is not None:
-            found[dataset] = past
+    for dataset, past_due in watched.items():
+        fires = dataset in firing and not (dataset in fresh and dataset in coming)
+        clears = rule.clear.holds(minutes[dataset], None) if rule.clear else dataset not in firing
+        state = "fires" if fires else "clears" if clears else "waits"
+        source = pack.sources[dataset]
+        names = (source.name_zh, source.name_en)
+        title = words.late_title(place, names, past_due) if fires else words.arrived_title(place, names)
+        found[subjects[dataset]] = _Found(
+            state, pack.city_area.id, None, max(minutes[dataset], 0.0), title, source.state == "simulated"
+        )
     return found
 
 
-def _freshness(rule: Rule, pack: Pack, late: Mapping[str, timedelta]) -> dict[str, _Found]:
-    place = (pack.name_zh, pack.name_en)
-    found = {}
-    for dataset, past_due in late.items():
-        if rule.datasets and dataset not in rule.datasets:
-            continue
-        minutes = past_due.total_seconds() / 60
-        clears = rule.clear.holds(minutes, None) if rule.clear else not rule.when.holds(minutes, None)
-        state = "fires" if rule.when.holds(minutes, None) else "clears" if clears else "waits"
-        source = pack.sources[dataset]
-        names = (source.name_zh, source.name_en)
-        title = words.late_title(place, names, past_due) if state == "fires" else words.arrived_title(place, names)
-        found[f"{pack.id}/{rule.id}/{dataset}"] = _Found(
-            state, pack.city_area.id, None, max(minutes, 0.0), title, source.state == "simulated"
-        )
+def _catching_up(lake: Lake, pack: Pack, now: datetime) -> set[str]:
+    """Datasets that are delivering a backlog: their data time runs faster than the clock.
+
+    So it is while a store is built or after a stop. A source that always sends old data is not
+    catching up, it is late.
+    """
+    rows = lake.frame(
+        "SELECT dataset, max(last_event_utc) FILTER (WHERE received_at_utc <= ?), max(last_event_utc), max(received_at_utc) "
+        "FROM deliveries WHERE city = ? AND status = 'accepted' GROUP BY dataset",
+        [now - CATCHING_UP, pack.id],
+    )
+    found = set()
+    for dataset, before, newest, received in rows.iter_rows():
+        moving = before is None or (newest is not None and newest - before > 2 * CATCHING_UP)
+        if moving and now - received <= STILL_COMING:
+            found.add(dataset)
     return found
 
 
@@ -213,7 +242,7 @@ def _freshness(rule: Rule, pack: Pack, late: Mapping[str, timedelta]) -> dict[st
 def _look_back(rule: Rule) -> timedelta:
     """How far back the start of a condition is looked for."""
     if rule.grain in SUB_DAY_SECONDS:
-        return max(_SUB_DAY_LOOK_BACK, timedelta(seconds=SUB_DAY_SECONDS[rule.grain] * (rule.hold_periods + 4)))
+        return max(_SUB_DAY_LOOK_BACK, timedelta(seconds=SUB_DAY_SECONDS[rule.grain] * (max(rule.hold_periods, rule.clear_periods) + 4)))
     return LOOK_BACK.get(str(rule.grain), _LONG_LOOK_BACK)
 
 
@@ -271,7 +300,8 @@ def _metric(
         trail = _usable(points.get((rule.metric, str(rule.grain), area), []), rule)
         if trail and now - trail[-1].end <= _oldest(rule, pack, source.cadence_s, source.grace_s, trail[-1].start):
             usable[area] = trail
-    bands = usual_bands(lake, pack, rule, {a: [p.start for p in t[-rule.hold_periods :]] for a, t in usable.items()})
+    needed = max(rule.hold_periods, rule.clear_periods)
+    bands = usual_bands(lake, pack, rule, {a: [p.start for p in t[-needed:]] for a, t in usable.items()})
     found = {}
     for area_id, trail in usable.items():
         subject = f"{pack.id}/{rule.id}/{area_id}"
@@ -318,9 +348,13 @@ def _judge(
     metric, area, point = metrics()[rule.metric], pack.areas[area_id], trail[-1]
     names = (area.name_zh, area.name_en)
     value = float(point.value)  # type: ignore[arg-type]  # _usable keeps only periods with a value
-    held = [_holds(rule, area_id, p, bands) for p in trail[-rule.hold_periods :]]
+    held = [_holds(rule.when, area_id, p, bands) for p in trail[-rule.hold_periods :]]
+    recent = trail[-rule.clear_periods :]
+    gone = [
+        _holds(rule.clear, area_id, p, bands) if rule.clear else not _holds(rule.when, area_id, p, bands) for p in recent
+    ]
     is_open = last is not None and last.state != "closed"
-    clears = rule.clear.holds(value, bands.get((area_id, point.start))) if rule.clear else not held[-1]
+    clears = len(gone) == rule.clear_periods and all(gone)
     since = _since(rule, trail)
     fires = held[-1] if is_open else len(held) == rule.hold_periods and all(held)
     if fires and not is_open and last is not None and last.changed_by != SYSTEM and since < last.changed_at_utc:
@@ -335,8 +369,10 @@ def _judge(
     return _Found("clears" if clears else "waits", area_id, rule.metric, value, title, point.is_simulated)
 
 
-def _holds(rule: Rule, area_id: str, point: _Point, bands: Mapping[tuple[str, datetime], tuple[float, float]]) -> bool:
-    return rule.when.holds(float(point.value), bands.get((area_id, point.start)))  # type: ignore[arg-type]
+def _holds(
+    condition: Condition, area_id: str, point: _Point, bands: Mapping[tuple[str, datetime], tuple[float, float]]
+) -> bool:
+    return condition.holds(float(point.value), bands.get((area_id, point.start)))  # type: ignore[arg-type]
 
 
 def _since(rule: Rule, trail: list[_Point]) -> datetime:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from data_pipeline.aggregate.rollup import stored_grains
 from data_pipeline.contracts import contracts, duration
 from data_pipeline.declare import Declared, read_toml, validate
 from data_pipeline.errors import DeclarationError, did_you_mean
@@ -61,8 +62,8 @@ class Condition(Declared):
 class Rule(Declared):
     """One rule. It opens an alert for an area when `when` held for `hold_periods` whole periods.
 
-    It closes it when `clear` holds for the newest whole period (default: `when` no longer holds), so
-    a value that wavers about the bound does not open and close alerts all day. A reading below
+    It closes it when `clear` (default: `when` no longer holds) held for `clear_periods` whole periods,
+    so a value that wavers about the bound does not open and close alerts all day. A reading below
     `min_completeness` (never less than 0.75) or of a late source opens nothing. `areas` lists
     levels (`district`) or area ids. `department` is one of the city's plan departments; empty where
     the plan names none that would answer, and the screen says so.
@@ -79,6 +80,7 @@ class Rule(Declared):
     when: Condition
     clear: Condition | None = None
     hold_periods: int = Field(default=1, ge=1, le=96)
+    clear_periods: int = Field(default=1, ge=1, le=96)
     min_completeness: float = Field(default=0.75, ge=0.75, le=1)
     max_age: str = ""
     severity: Literal["Extreme", "Severe", "Moderate", "Minor"]
@@ -169,9 +171,11 @@ def _problems(rules: tuple[Rule, ...], pack: Pack) -> list[str]:
         where = f"rule {rule.id!r}"
         if rule.metric and rule.metric not in metrics():
             problems.append(f"{where}: unknown metric {rule.metric!r}{_near(rule.metric, metrics())}")
-        elif rule.metric and rule.grain not in metrics()[rule.metric].grains:
-            allowed = ", ".join(metrics()[rule.metric].grains)
-            problems.append(f"{where}: {rule.metric} has no grain {rule.grain!r} (it has {allowed})")
+        elif rule.metric and metrics()[rule.metric].is_stock:
+            problems.append(f"{where}: {rule.metric} is a stock, kept only for days on which it changed; rules need a rhythm")
+        elif rule.metric and rule.grain not in stored_grains(metrics()[rule.metric]):
+            allowed = ", ".join(stored_grains(metrics()[rule.metric]))
+            problems.append(f"{where}: readings of {rule.metric} are not kept by {rule.grain!r} (kept: {allowed})")
         for dataset in rule.datasets:
             if dataset not in contracts():
                 problems.append(f"{where}: unknown dataset {dataset!r}{_near(dataset, contracts())}")

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from data_pipeline.alerts.rules import Rule
-from data_pipeline.times import SUB_DAY_SECONDS, midnight_utc, to_local, to_utc
+from data_pipeline.metrics import metrics
+from data_pipeline.times import SUB_DAY_SECONDS, midnight_utc, period_start, to_local, to_utc
 
 if TYPE_CHECKING:
     from data_pipeline.cities import Pack
@@ -22,25 +23,34 @@ def usual_bands(
 ) -> dict[tuple[str, datetime], tuple[float, float]]:
     """(area, period start) → 10th and 90th percentile of the same local time in the eight weeks before.
 
-    Working days are compared with working days (Monday to Friday), the weekend with the weekend;
-    figures of a day or longer with all days of the same kind, weeks and longer are not compared.
-    Areas with fewer than eight past values have no entry.
+    Working days are compared with working days (Monday to Friday), the weekend with the weekend.
+    Periods below an hour are compared with the hour they lie in (sums are not: half a period holds
+    half of it); weeks and longer are not compared. Areas with fewer than eight past values have no
+    entry. The usual range on the screen is made in the same way.
     """
+    metric = metrics()[rule.metric]
     conditions = [c for c in (rule.when, rule.clear) if c is not None]
     if not any(c.band for c in conditions) or rule.grain not in (*SUB_DAY_SECONDS, "day"):
         return {}
+    if rule.grain in ("5min", "15min") and metric.is_additive:
+        return {}
     starts = sorted({start for listed in wanted.values() for start in listed})
+    grain = "day" if rule.grain == "day" else "hour"
     found: dict[tuple[str, datetime], tuple[float, float]] = {}
+    by_hour: dict[datetime, list[datetime]] = {}
     for start in starts:
-        past = past_starts(start, pack, whole_days=rule.grain == "day")
+        by_hour.setdefault(start if grain == "day" else period_start(start, "hour", pack.tz), []).append(start)
+    for hour, inside in by_hour.items():
+        past = past_starts(hour, pack, whole_days=grain == "day")
         marks = ", ".join("?" for _ in past)
         rows = lake.frame(
             "SELECT area_id, quantile_cont(value, 0.1), quantile_cont(value, 0.9) FROM readings "
             "WHERE city = ? AND metric = ? AND grain = ? AND value IS NOT NULL "
             f"AND period_start_utc IN ({marks}) GROUP BY area_id HAVING count(*) >= ?",
-            [pack.id, rule.metric, rule.grain, *past, FEWEST],
+            [pack.id, rule.metric, grain, *past, FEWEST],
         )
-        found |= {(area, start): (low, high) for area, low, high in rows.iter_rows() if start in wanted.get(area, [])}
+        for area, low, high in rows.iter_rows():
+            found |= {(area, start): (low, high) for start in inside if start in wanted.get(area, [])}
     return found
 
 

@@ -52,6 +52,7 @@ class Commit:
         self.touched: Touched = {}
         self.cities: set[str] = set()
         self.readings_n = self.alerts_n = 0
+        self.with_alerts = True  # off for parts of a history whose end is not in yet
         self.localities: dict[int, Locality] = {}
         self._moved_sites: dict[tuple[str, str], list[pl.Series]] = {}
         self._pending: dict[str, list[pl.DataFrame]] = {}
@@ -129,7 +130,7 @@ class Commit:
         return True
 
     def _take_rows(self, account: Account, prepared: Prepared, rules: Contract, pack: Pack, clock: float) -> None:
-        incoming, writer = account.incoming, self.writer
+        incoming = account.incoming
         account.rows_in, account.format = prepared.rows_in, prepared.format
         sites = self._sites_of(pack, rules.register_dataset) if "site" in rules.place else None
         declared = incoming.mapping.datum if incoming.mapping and incoming.mapping.datum else "WGS84"
@@ -326,7 +327,7 @@ class Commit:
         self.seconds["aggregate"] = time.perf_counter() - clock
         registers.write_source_state(self, self._source_state)
         clock = time.perf_counter()
-        if self.cities:
+        if self.cities and self.with_alerts:
             evaluate = self.writer.evaluate
             self.alerts_n = evaluate(
                 self.lake, self.writer.packs, self.cities, commit_seq=self.commit_seq, now=self.now

@@ -98,10 +98,11 @@ class Mirror:
 
     def _readings(self, lake: Lake, old: State, state: State) -> State:
         if old.commit_seq < 0:
-            frames = [self._first_load(lake, city) for city in self.packs]
+            frames = (self._first_load(lake, city) for city in self.packs)  # one city at a time: bounds memory
         else:
             cities = list(self.packs)
-            frames = [lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)", [old.commit_seq, cities])]
+            changed = f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)"
+            frames = (lake.frame(changed, [old.commit_seq, cities]) for _ in range(1))
         series, newest = dict(old.series), dict(old.newest)
         found_cities = set(old.cities)
         area_city = {area: city for city, pack in self.packs.items() for area in pack.areas}

@@ -99,6 +99,7 @@ def build_city(
                 last = stage == "history" and batch[-1] is deliveries[-1]
                 what = f"{BUILT_MARK}{until.isoformat()} build {pack.id}" if last else f"build {pack.id} {stage}"
                 with writer.commit(what) as commit:
+                    commit.with_alerts = last
                     for delivery in batch:
                         _take(commit, pack, delivery, Path(folder), built)
                         done += 1

@@ -302,7 +302,9 @@ class SiteMaker:
             for part in parts:
                 point = self._along(shore, float(part))
                 patch = int(np.hypot(*(seats - [point.x, point.y]).T).argmin())
-                near = nearest_points(ground.patches[patch].land, point)[0]
+                # some thirty metres from the water's edge: rounding must not put the gauge into the river
+                bank = ground.patches[patch].land.buffer(-0.0003)
+                near = nearest_points(ground.patches[patch].land if bank.is_empty else bank, point)[0]
                 water = next(w for w in self.climate.water if w.match in name)
                 found.append((round(near.x, 6), round(near.y, 6), patch, (name, water)))
         found = found[:wanted]

@@ -334,6 +334,7 @@ def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
                 "META_JOURNAL_MODE 'WAL'",
                 f"META_BUSY_TIMEOUT {_BUSY_MS}",
                 f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}",
+                "OVERRIDE_DATA_PATH true",  # a home may be moved or restored elsewhere; file names are relative to it
             ]
             if read_only:
                 options.append("READ_ONLY")

@@ -162,7 +162,7 @@ def test_a_chosen_role_holds_and_is_marked_as_unproved(home: Home) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/district/420704?lang=zh")
     assert visitor.get("/").json() == ["", "report", "市教育局", False]
     assert visitor.post("/api/v1/deliveries").json() == "report (未认证)"
-    assert visitor.get("/live/who").json()["zh"] == "填报 · 未认证"
+    assert visitor.get("/session").json()["zh"] == "填报 · 未认证"
 
 
 def test_a_forged_role_cookie_counts_as_none(home: Home) -> None:
@@ -256,9 +256,9 @@ def test_over_https_the_cookie_is_for_https_only(protected: Home) -> None:
 def test_the_page_header_learns_who_looks_in_both_languages(home: Home) -> None:
     add_account(home, "王芳", "report", GOOD, department="市教育局")
     visitor = client(make_app(home)[0])
-    assert visitor.get("/live/who").status_code == 401
+    assert visitor.get("/session").status_code == 401
     sign_in(visitor, "王芳")
-    assert visitor.get("/live/who").json() == {
+    assert visitor.get("/session").json() == {
         "name": "王芳", "role": "report", "department": "市教育局", "authenticated": True,
         "zh": "王芳 · 填报", "en": "王芳 · Report",
     }  # fmt: skip

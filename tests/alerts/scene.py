@@ -13,7 +13,7 @@ from data_pipeline.alerts import AlertRow, evaluate, present
 from data_pipeline.cities import Pack, load_pack, load_packs
 from data_pipeline.store.lake import Lake
 
-Q = timedelta(minutes=15)
+Q = timedelta(minutes=5)
 NOW = datetime(2026, 6, 9, 0, 40)  # Tuesday 08:40 in 鄂州
 TTI_RULE = """
 [[rule]]
@@ -23,7 +23,7 @@ name_en = "road congestion"
 kind = "metric"
 metric = "traffic.tti"
 areas = ["district"]
-grain = "15min"
+grain = "5min"
 when = { op = ">", value = 2.0 }
 clear = { op = "<", value = 1.8 }
 hold_periods = 2
@@ -60,14 +60,15 @@ class Scene:
         self.put_all([(area, end, value)], **rest)
 
     def put_all(
-        self, listed: list[tuple[str, datetime, float | None]], *, reported: int = 10, simulated: int = 0, status: str = "ok",
+        self, listed: list[tuple[str, datetime, float | None]], *, grain: str = "5min", reported: int = 10, simulated: int = 0, status: str = "ok",
         expected: int = 10,
     ) -> None:  # fmt: skip
-        """Quarter-hour readings of the travel time ratio: area, end of the period, value."""
+        """Readings of the travel time ratio: area, end of the period, value."""
+        length = timedelta(hours=1) if grain == "hour" else Q
         rows = [
             {
-                "city": self.pack.id, "metric": "traffic.tti", "area_id": area, "grain": "15min",
-                "period_start_utc": end - Q, "period_end_utc": end, "value": value, "n": 10, "reported_n": reported,
+                "city": self.pack.id, "metric": "traffic.tti", "area_id": area, "grain": grain,
+                "period_start_utc": end - length, "period_end_utc": end, "value": value, "n": 10, "reported_n": reported,
                 "expected_n": expected, "simulated_n": simulated, "status": status, "commit_seq": self.seq,
             }
             for area, end, value in listed
@@ -79,6 +80,15 @@ class Scene:
         self.lake.execute("DELETE FROM source_state WHERE dataset = ?", [dataset])
         row = {"city": self.pack.id, "dataset": dataset, "last_event_utc": last, "last_received_utc": last}
         self.lake.append("source_state", pl.DataFrame([row]))
+
+    def deliveries(self, listed: list[tuple[datetime, datetime]], dataset: str = "air_quality") -> None:
+        """Accepted deliveries instead of earlier ones: when received, newest event in it."""
+        self.lake.execute("DELETE FROM deliveries")
+        rows = [
+            {"city": self.pack.id, "dataset": dataset, "status": "accepted", "received_at_utc": received, "last_event_utc": event}
+            for received, event in listed
+        ]
+        self.lake.append("deliveries", pl.DataFrame(rows))
 
     def evaluate(self, now: datetime) -> int:
         """One commit at `now`; the road source is in time unless the test says otherwise."""
@@ -98,6 +108,6 @@ def make_scene(lake: Lake, tmp_path: Path, rules: str, city: str = "420700") -> 
     folder = tmp_path / "packs" / city
     shutil.copytree(load_packs()[city].folder, folder)
     (folder / "alerts.toml").write_text(rules, encoding="utf-8")
-    for table in ("alerts", "readings", "source_state"):
+    for table in ("alerts", "readings", "source_state", "deliveries"):
         lake.execute(f"DELETE FROM {table}")
     return Scene(lake, load_pack(folder))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from data_pipeline.alerts import history
-from data_pipeline.alerts.command import ask_state
 from data_pipeline.cities import load_packs
 from data_pipeline.errors import StoreBusy, UsageError
 from data_pipeline.home import Home
@@ -22,7 +21,7 @@ from tests.alerts.scene import NOW, TTI_RULE, Q, Scene, make_scene
 @pytest.fixture
 def running(tmp_path: Path) -> Scene:
     """A store whose lock is held as by a running pipeline, with one open alert."""
-    lake = Lake.writer(Home.of(tmp_path / "home"), "run")
+    lake = Lake.writer(Home.of(tmp_path / "home"), "run", answers_inbox=True)
     scene = make_scene(lake, tmp_path, TTI_RULE)
     scene.source("road_speeds", NOW + timedelta(hours=12))
     for step in (1, 2):
@@ -31,15 +30,16 @@ def running(tmp_path: Path) -> Scene:
     return scene
 
 
-def test_a_change_is_answered_with_its_snapshot_and_stands_in_the_store(running: Scene) -> None:
+def test_a_change_is_answered_and_stands_in_the_store(running: Scene) -> None:
     home, (alert,) = running.lake.home, running.alerts()
     writer = Writer(running.lake, {**load_packs(), "420700": running.pack}, home, now=lambda: NOW + 2 * Q)
-    answered: list[object] = []
+    answered: list[str] = []
 
     def page() -> None:
-        answered.append(ask_state(home, alert.alert_id, "in_hand", "王敏", "已派警力", timeout_s=20))
+        desk.ask_alert_state(home, alert.alert_id, "in_hand", "王敏", "已派警力", timeout_s=20)
+        answered.append("taken in hand")
         try:
-            ask_state(home, alert.alert_id, "in_hand", "王敏", timeout_s=20)
+            desk.ask_alert_state(home, alert.alert_id, "in_hand", "王敏", timeout_s=20)
         except UsageError as error:
             answered.append(error.message)
 
@@ -48,7 +48,7 @@ def test_a_change_is_answered_with_its_snapshot_and_stands_in_the_store(running:
     while thread.is_alive():
         desk.serve(writer)
         thread.join(0.05)
-    assert isinstance(answered[0], int) and "already in_hand" in str(answered[1])
+    assert answered[0] == "taken in hand" and "already in_hand" in answered[1]
     changes = [(row.state, row.changed_by, row.note) for row in history(running.lake, alert.alert_id)]
     assert changes[:2] == [("open", "system", ""), ("in_hand", "王敏", "已派警力")]
     running.lake.close()
@@ -56,4 +56,4 @@ def test_a_change_is_answered_with_its_snapshot_and_stands_in_the_store(running:
 
 def test_without_a_pipeline_the_page_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(StoreBusy, match="no pipeline runs"):
-        ask_state(Home.of(tmp_path), "x@20260101T000000Z", "closed", "王敏", timeout_s=1)
+        desk.ask_alert_state(Home.of(tmp_path), "x@20260101T000000Z", "closed", "王敏", timeout_s=1)

@@ -111,4 +111,6 @@ def wait_for(url: str, log: Path, timeout_s: float = 90) -> None:
             return
         except OSError:
             time.sleep(0.3)
+        if "Traceback" in log.read_text(errors="replace"):
+            break
     raise AssertionError(f"{url} did not answer within {timeout_s} s: {log.read_text(errors='replace')[-2000:]}")
