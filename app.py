@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -104,6 +105,7 @@ def create_app(
         index_string=INDEX.format(theme=DEFAULT_THEME, ground=COLORS[DEFAULT_THEME]["bg"]),
     )
     app.layout = shell.layout
+    server.state.views = views
     if home is not None:
         install_access(server, home)
     # added last = outermost: every answer, also a refusal, carries the headers
@@ -138,6 +140,8 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
     try:
         app = create_app(queries, packs, home=home, default_city=city)
         queries.follow()
+        # usual ranges are read from the lake once; better before the first viewer than for him
+        threading.Thread(target=app.server.state.views.warm_up, name="warm-up", daemon=True).start()
         print(f"http://{host}:{port}/", flush=True)
         uvicorn.run(app.server, host=host, port=port, log_level="warning", ws="websockets-sansio")
     finally:

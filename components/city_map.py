@@ -257,31 +257,33 @@ def _event_traces(events: Sequence[Event], theme: Theme, lang: Lang, hover: dict
 
 
 def _range(low: float | None, high: float | None, metric: Metric, lang: Lang) -> str:
+    """A class in words; of whole numbers the last one inside it, of others the first one above."""
+    whole = metric.unit in ("index", "count") and metric.decimals == 0
+
     def words(value: float) -> str:
         shown = value * 100 if metric.unit == "share" else value
         digits = next((d for d in range(4) if round(shown, d) == round(shown, 4)), 4)
         return formats.number(shown, digits) + ("%" if metric.unit == "share" else "")
 
-    if low is None and high is None:
+    end = None if high is None else words(high - 1) if whole else words(high)
+    if low is None and end is None:
         return ""
     if low is None:
-        return f"＜{words(high)}" if lang == "zh" else f"< {words(high)}"  # type: ignore[arg-type]
-    if high is None:
-        return f"≥{words(low)}" if lang == "zh" else f"≥ {words(low)}"
-    return f"{words(low)}–{words(high)}"
+        return f"≤{end}" if whole else f"<{end}"
+    return f"≥{words(low)}" if end is None else f"{words(low)}–{end}"
 
 
 def _spread(low: float, high: float, different: int, metric: Metric, theme: Theme, lang: Lang) -> list[MapClass]:
     count = min(different, MAX_SPREAD_CLASSES)
     fills = ramp(count, theme)
-    if count == 1:
-        return [MapClass(low, None, fills[0], formats.figure(low, metric.unit, metric.decimals, lang).text)]
     edges = [low + (high - low) * i / count for i in range(count + 1)]
-    found = []
-    for i in range(count):
-        ends = [formats.figure(edges[j], metric.unit, metric.decimals, lang).text for j in (i, i + 1)]
-        found.append(MapClass(edges[i], edges[i + 1] if i + 1 < count else None, fills[i], "–".join(ends)))
-    return found
+    ends = [f.number for f in formats.alike(edges, metric.unit, metric.decimals, lang)[0]]
+    if count == 1:
+        return [MapClass(low, None, fills[0], ends[0])]
+    return [
+        MapClass(edges[i], edges[i + 1] if i + 1 < count else None, fills[i], f"{ends[i]}–{ends[i + 1]}")
+        for i in range(count)
+    ]
 
 
 def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metric, lang: Lang, *, id: str) -> Any:
@@ -295,8 +297,12 @@ def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metri
         basis = t("map.classes_standard", lang, standard=metric.standard)
     elif len(scale) > 1 and not metric.thresholds:
         basis = t("map.classes_spread", lang)
-    unit = t(f"unit.{metric.unit}", lang)
-    head = pick(metric.name_zh, metric.name_en, lang) + (f"（{unit}）" if unit and lang == "zh" else f" ({unit})" if unit else "")
+    values = [r.value for r in readings]
+    declared = t(f"unit.{metric.unit}", lang)
+    unit = declared if metric.thresholds else formats.alike(values, metric.unit, metric.decimals, lang)[1]
+    head = pick(metric.name_zh, metric.name_en, lang)
+    if unit:
+        head = t("map.legend_head", lang, name=head, unit=unit)
     note = [html.P(basis, className="note")] if basis else []
     return html.Div([html.P(head, className="legend-head"), html.Ul(items), *note], id=id, className="legend")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,12 +37,12 @@ def kpi_card(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: date
     elif outside:
         foot.append(mark(outside, "alert" if bad else "plain"))
     else:
-        foot.append(html.Span(formats.period(reading, tz, lang, now_utc), className="kpi-period"))
+        foot.append(html.Span(formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive), className="kpi-period"))
     return html.Button(
         [
             html.Span(html.Span(name, className="kpi-name-text", title=name), className="kpi-name"),
             html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
-            strip.strip(card.trend, reading.value, card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(changes(card, metric, lang), className="kpi-changes"),
             html.Span([html.Span(foot, className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
@@ -68,7 +69,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
     elif side:
         note = t("band.short_above" if side > 0 else "band.short_below", lang)
     else:
-        note = formats.period(reading, tz, lang, now_utc)
+        note = formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)
     marks = _simulated(reading, lang)
     kind = "row-note"
     if reading.status == "stale":
@@ -84,7 +85,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
                            className=kind)],
                 className="row-name",
             ),
-            strip.strip(card.trend, reading.value, card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
         ],
@@ -100,13 +101,13 @@ def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: 
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
     side = strip.deviation(reading.value, card.band) if usable(reading) else 0
     bad = strip.is_bad(side, metric.better)
-    words = formats.status_words(reading, tz, lang, now_utc) or [formats.period(reading, tz, lang, now_utc)]
+    words = formats.status_words(reading, tz, lang, now_utc) or [formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)]
     name = pick(metric.name_zh, metric.name_en, lang)
     return html.Button(
         [
             html.Span(name, className="block-name"),
             html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
-            strip.strip(card.trend, reading.value, card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span([html.Span(words[0], className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
             html.Span(pick(metric.says_zh, metric.says_en, lang), className="block-says"),
@@ -142,8 +143,23 @@ def changes(card: Card, metric: Metric, lang: Lang) -> list[Any]:
     return found
 
 
+def course(card: Card, metric: Metric) -> Sequence[tuple[datetime, float | None]]:
+    """The trend to draw: of a sum, the period that is not over is left out (it would always seem to fall)."""
+    if card.reading.is_open and metric.is_additive and card.trend:
+        return card.trend[:-1]
+    return card.trend
+
+
+def now_value(card: Card, metric: Metric) -> float | None:
+    """The value to mark at the end of the trend; none for a sum whose period is not over."""
+    return None if card.reading.is_open and metric.is_additive else card.reading.value
+
+
 def usable(reading: Reading) -> bool:
-    """Whether a judgement may rest on the reading: present, not late, not mostly unreported."""
+    """Whether a judgement may rest on the reading: present, not late, not mostly unreported.
+
+    A sum over a period that is not over has no usual range to be judged by (`Card.band` is None).
+    """
     if reading.value is None or reading.status not in ("ok", "partial"):
         return False
     return reading.completeness is None or reading.completeness >= 0.75

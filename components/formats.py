@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -35,6 +36,22 @@ class Figure:
         return f"{self.number}{self.unit}" if self.unit == "%" else f"{self.number} {self.unit}"
 
 
+def alike(values: Sequence[float | None], unit: str, decimals: int, lang: Lang) -> tuple[list[Figure], str]:
+    """Figures side by side in one unit (万 for all or for none), and that unit.
+
+    The largest decides; None becomes "no data".
+    """
+    top = max((abs(v) for v in values if v is not None), default=0.0)
+    lead = figure(top, unit, decimals, lang)
+    if lead.unit == t(f"unit.{unit}", lang):
+        return [figure(v, unit, decimals, lang) for v in values], lead.unit
+    factor = top / (_scale(top, lang)[0] if unit in SCALED_UNITS else top / 1000)
+    digits = 2 if unit in SCALED_UNITS else 1
+    shown = [figure(None, unit, decimals, lang) if v is None else Figure(number(v / factor, digits), lead.unit, True)
+             for v in values]  # fmt: skip
+    return shown, lead.unit
+
+
 def percent_decimals(decimals: int, exact: bool = False) -> int:
     """Digits of a per cent figure from those of its share 0–1 (two fewer); at most one unless `exact`."""
     return max(decimals - 2, 0) if exact else min(max(decimals - 2, 0), 1)
@@ -51,6 +68,8 @@ def figure(value: float | None, unit: str, decimals: int, lang: Lang, *, exact: 
     suffix = t(f"unit.{unit}", lang)
     if unit == "share":
         return Figure(number(value, percent_decimals(decimals, exact), 100), suffix, True)
+    if unit == "kbps" and abs(value) >= 1000 and not exact:
+        return Figure(number(value / 1000, 1), t("unit.mbps", lang), True)
     if unit in SCALED_UNITS and not exact:
         scaled, name = _scale(value, lang)
         if name:
@@ -158,6 +177,16 @@ def period(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None 
     if grain == "quarter":
         return t("time.quarter", lang, year=start.year, quarter=(start.month - 1) // 3 + 1)
     return t(f"time.{grain}", lang, year=start.year, month=start.month)
+
+
+def period_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None, *, so_far: bool = False) -> str:
+    """The period, and for one that is not over that it is not.
+
+    `so_far`: the figure adds up over the period, so an open one tells what has come together until now.
+    """
+    if reading.is_open and so_far:
+        return t("state.so_far_today" if reading.grain == "day" else "state.so_far", lang)
+    return period(reading, tz, lang, now_utc)
 
 
 def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None) -> list[str]:

@@ -65,8 +65,8 @@ def history_figure(points: Points, column: Column, tz: ZoneInfo, lang: Lang, the
     }  # fmt: skip
     ticks = [
         {"dtickrange": [None, 86399999], "value": "%H:%M"},
-        {"dtickrange": [86400000, 2591999999], "value": "%-m月%-d日" if lang == "zh" else "%-d/%-m"},
-        {"dtickrange": ["M1", None], "value": "%Y年%-m月" if lang == "zh" else "%Y-%m"},
+        {"dtickrange": [86400000, 2591999999], "value": t("time.axis_day", lang)},
+        {"dtickrange": ["M1", None], "value": t("time.axis_month", lang)},
     ]
     unit = cells.unit_words(column.unit, lang)
     line = {

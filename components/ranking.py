@@ -50,7 +50,9 @@ def ranking(
         shown = [*shown[:-1], *(r for r in rows if r.area == current)]
     top = max((abs(r.value or 0) for r in known), default=0)
     positions = {r.area: i + 1 for i, r in enumerate(known)}
-    lines = [_line(r, positions.get(r.area), names, metric, href, top, tz, lang, now_utc, r.area == current, ranked)
+    texts, _ = formats.alike([r.value for r in rows], metric.unit, metric.decimals, lang)
+    words = {r.area: text.text for r, text in zip(rows, texts, strict=True)}
+    lines = [_line(r, words[r.area], positions.get(r.area), names, href, top, tz, lang, now_utc, r.area == current, ranked)
              for r in shown]  # fmt: skip
     children: list[Any] = [html.Ol(lines, className="ranking-list")]
     if len(shown) < len(rows):
@@ -59,10 +61,9 @@ def ranking(
 
 
 def _line(
-    reading: Reading, position: int | None, names: Mapping[str, str], metric: Metric, href: Callable[[str], str],
+    reading: Reading, value: str, position: int | None, names: Mapping[str, str], href: Callable[[str], str],
     top: float, tz: ZoneInfo, lang: Lang, now_utc: datetime, is_current: bool, ranked: bool,
 ) -> html.Li:  # fmt: skip
-    value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
     width = 0.0 if not top or reading.value is None else abs(reading.value) / top * 100
     words = formats.status_words(reading, tz, lang, now_utc)
     name = names.get(reading.area, reading.area)
@@ -74,10 +75,10 @@ def _line(
                 *([html.Span(number, className="ranking-position")] if ranked else []),
                 html.Span(name, className="ranking-name", title=name),
                 html.Span(html.Span(className="ranking-fill", style={"width": f"{width:.1f}%"}), className="ranking-bar"),
-                html.Span(value.text, className="ranking-value", title="；".join(words)),
+                html.Span(value, className="ranking-value", title="；".join(words)),
             ],
             href=href(reading.area),
             className=f"ranking-line {state}{' is-current' if is_current else ''}",
-            **{"aria-label": f"{name} {value.text}"},
+            **{"aria-label": f"{name} {value}"},
         )
     )

@@ -120,6 +120,9 @@ def _named(item: Deviation, area_names: dict[str, str], lang: Lang) -> Part:
     # what stands in brackets belongs to a label, not into a sentence
     metric = re.sub(r"\s*[（(].*?[）)]", "", pick(item.metric.name_zh, item.metric.name_en, lang))
     area = area_names.get(item.card.reading.area, "")
+    # Chinese sets a space before Latin letters and figures
+    if area and metric[:1].isascii() and lang == "zh":
+        area += " "
     return Part(t(key, lang, area=area, metric=metric).strip(), "alert", item)
 
 

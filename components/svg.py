@@ -49,7 +49,10 @@ class Svg(Component):
             "id": id, "parts": [list(p) for p in parts or ()], "viewBox": viewBox, "className": className,
             "label": label, "stretch": stretch,
         }  # fmt: skip
-        super().__init__(**{name: value for name, value in given.items() if value is not None})
+        # not through Component.__init__: for each property it would try to import the namespace as a package
+        for name, value in given.items():
+            if value is not None:
+                setattr(self, name, value)
 
 
 def runs(values: Sequence[float | None]) -> list[list[int]]:

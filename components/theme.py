@@ -16,6 +16,7 @@ DEFAULT_THEME: Theme = "dark"
 
 FONT_FAMILY = '"Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 MAP_FONT_FAMILY = "sans-serif"
+TRANSPARENT = "rgba(0,0,0,0)"
 
 COLORS: dict[Theme, dict[str, str]] = {
     "dark": {
@@ -45,7 +46,7 @@ COLORS: dict[Theme, dict[str, str]] = {
         "shore-ink": "#a9cbe0",
         "rail": "#8b979d",
         "boundary": "#c9d3d6",
-        "ribbon": "#5f7d78",
+        "ribbon": "#43585a",
         "graticule": "#2c3940",
         "map-ink": "#f4f7f7",
         "no-data": "#2d343a",

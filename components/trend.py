@@ -12,7 +12,7 @@ from dash import dcc, html
 from components.formats import percent_decimals
 from components.i18n import Lang, pick, t
 from components.states import empty
-from components.theme import FONT_FAMILY, Theme, color
+from components.theme import FONT_FAMILY, TRANSPARENT, Theme, color
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Band
 from data_pipeline.times import to_local
@@ -94,13 +94,13 @@ def _layout(metric: Metric, lang: Lang, theme: Theme, legend: bool, revision: st
     # the server's text, so that no English month stands on a Chinese screen
     ticks = [
         {"dtickrange": [None, 86399999], "value": "%H:%M"},
-        {"dtickrange": [86400000, 2591999999], "value": "%-m月%-d日" if lang == "zh" else "%-d/%-m"},
-        {"dtickrange": ["M1", None], "value": "%Y年%-m月" if lang == "zh" else "%Y-%m"},
+        {"dtickrange": [86400000, 2591999999], "value": t("time.axis_day", lang)},
+        {"dtickrange": ["M1", None], "value": t("time.axis_month", lang)},
     ]
     unit = t(f"unit.{metric.unit}", lang)
     return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": TRANSPARENT,
+        "plot_bgcolor": TRANSPARENT,
         "font": {"family": FONT_FAMILY, "size": 13, "color": color("ink-2", theme)},
         "margin": {"l": 44, "r": 12, "t": 26 if legend or unit else 8, "b": 28},
         "xaxis": {**axis, "showgrid": False, "tickformatstops": ticks, "hoverformat": "%m-%d %H:%M", "type": "date"},

@@ -37,7 +37,7 @@ def build(request: PageRequest) -> View:
     chosen = overview.choose_metric([m for c, m in cards.values() if c.reading.value is not None] or metrics,
                                     request.params.get("metric"))  # fmt: skip
     events = q.events(city.id, area.id, limit=40)
-    sites = q.sites(city.id, area=area.id)
+    sites = sites_in(request, area)
     body: list[Any] = [_head(request, area, cards, events), af.strip(request, area, cards), af.missing_note(request, cards)]
     if chosen is not None:
         readings = af.part_readings(request, area, chosen)
@@ -190,6 +190,16 @@ def _events(request: PageRequest, area: Area, events: Sequence[Event]) -> html.S
 
 
 # ---------------------------------------------------------------------------- sites
+
+
+def sites_in(request: PageRequest, area: Area) -> list[Site]:
+    """The sites that count in an area. The city's whole list is kept by the queries, so it is narrowed here."""
+    every = request.queries.sites(request.city.id)
+    if area.level == "zone":
+        return [s for s in every if area.id in s.zone_ids]
+    if area.level == "district":
+        return [s for s in every if s.district_id == area.id]
+    return [s for s in every if s.township_id == area.id]
 
 
 def site_name(request: PageRequest, site: Site) -> str:

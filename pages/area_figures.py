@@ -18,10 +18,10 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, period_start
 from pages import PageRequest, overview
 
 MAX_KPIS = 8
-MAX_RANKED = 12
+MAX_RANKED = 16
 # how far back a course is drawn, by its grain
 SPAN: dict[Grain, timedelta] = {
-    "5min": timedelta(hours=12), "15min": timedelta(hours=36), "hour": timedelta(days=7), "day": timedelta(days=60),
+    "5min": timedelta(hours=12), "15min": timedelta(hours=36), "hour": timedelta(hours=70), "day": timedelta(days=60),
     "week": timedelta(weeks=52), "month": timedelta(days=760), "quarter": timedelta(days=1100), "year": timedelta(days=2200),
 }  # fmt: skip
 SHOWN_GRAINS: tuple[Grain, ...] = ("5min", "15min", "hour", "day", "week", "month")
@@ -95,7 +95,7 @@ def _in_city(request: PageRequest, reading: Reading) -> Reading | None:
 def grain_of(request: PageRequest, metric: Metric) -> Grain:
     """The grain in the address where the metric has it, else the hour, else its own."""
     wanted = request.params.get("grain")
-    if wanted in metric.grains:
+    if wanted in metric.grains and wanted in SPAN:
         return wanted  # type: ignore[return-value]
     return "hour" if "hour" in metric.grains else metric.base_grain
 
@@ -114,7 +114,7 @@ def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html
     links = [
         html.A(t(f"grain.{g}", lang), href=request.href(grain=g), className="is-active" if g == grain else "")
         for g in SHOWN_GRAINS
-        if g in metric.grains
+        if g in metric.grains and (area.level != "township" or g not in ("5min", "15min"))
     ]
     name = pick(metric.name_zh, metric.name_en, lang)
     return html.Section(
@@ -161,7 +161,7 @@ def ranks(request: PageRequest, area: Area, metric: Metric, readings: Sequence[R
     head = t("area.parts_rank" if inside else "area.siblings_rank", lang, level=t(f"level.{level}", lang))
     names = {a.id: request.name(a) for a in parts}
     body = ranking.ranking(readings, names, metric, request.area_href, city.tz, lang, request.now_utc,
-                           id=live_id("area-ranking"), limit=MAX_RANKED, current=area.id)  # fmt: skip
+                           id=live_id("area-ranking"), limit=MAX_RANKED, current=None if inside else area.id)  # fmt: skip
     return html.Section(
         [html.H2([head, html.Small(pick(metric.name_zh, metric.name_en, lang))], id=live_id("area-rank-head")), body],
         className="area-ranks",
@@ -178,9 +178,16 @@ def parts_of(request: PageRequest, area: Area) -> list[Area]:
 
 def part_readings(request: PageRequest, area: Area, metric: Metric) -> list[Reading]:
     """Newest readings of `parts_of` an area."""
-    city = request.city
+    city, grain = request.city, part_grain(parts_of(request, area), metric)
     if city.children(area.id):
-        return request.queries.by_area(metric.id, area.id, metric.base_grain)
+        return request.queries.by_area(metric.id, area.id, grain)
     if area.parent is None:
         return []
-    return request.queries.by_area(metric.id, area.parent, metric.base_grain, level=area.level)
+    return request.queries.by_area(metric.id, area.parent, grain, level=area.level)
+
+
+def part_grain(areas: Sequence[Area], metric: Metric) -> Grain:
+    """The grain at which areas are compared: the metric's own; townships are not kept below an hour."""
+    if metric.base_grain in ("5min", "15min") and any(a.level == "township" for a in areas):
+        return "hour"
+    return metric.base_grain

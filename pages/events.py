@@ -149,6 +149,7 @@ def _item(request: PageRequest, event: Event) -> html.Li:
         place = html.A(request.name(area), href=request.area_href(area.id), className="event-place")
     body: list[Any] = [
         html.Span(formats.moment(event.opened_at_utc, tz, lang, request.now_utc), className="event-time"),
+        mark(t(f"event.{event.state}", lang), tone),
         html.Div(
             [
                 html.P([html.Span(pick(event.title_zh, event.title_en, lang), className="event-title"), *marks], className="event-line"),
@@ -156,7 +157,6 @@ def _item(request: PageRequest, event: Event) -> html.Li:
             ],
             className="event-body",
         ),
-        mark(t(f"event.{event.state}", lang), tone),
         html.Div(_form(request, event) if event.kind == "alert" and event.state != "closed" else None, className="event-act"),
     ]
     return html.Li(body, className=f"event is-{event.state}")

@@ -210,6 +210,12 @@ class Views:
             body["tree"] = tree
         return to_bytes(body)
 
+    def warm_up(self) -> None:
+        """Build the first page of every city that has data, so that what it rests on is in memory."""
+        for city in self.packs:
+            if self.queries.has_data(city):
+                self.page("/", f"?city={city}", "")
+
     def figure(self, key: str, search: str) -> bytes:
         """The drawer's content for one figure; `UsageError` where `key` is none."""
         try:
@@ -245,7 +251,7 @@ class Views:
             return page.build(request)
         except UnknownId as error:
             return shell.not_found(request, error)
-        except UsageError as error:
+        except CityBrainError as error:
             return View(t("state.error", request.lang), empty(t("state.error", request.lang), error.message), "error")
 
 

@@ -13,6 +13,7 @@ STATIC_PREFIXES = ("/_dash-component-suites/", "/assets/", "/geo/")
 COMPRESSIBLE = ("javascript", "json", "css", "html", "svg", "text")
 MAX_KEPT = 128
 LEAST_BYTES = 600
+LEVEL = 6
 
 
 class SecurityHeaders:
@@ -102,14 +103,13 @@ class StaticCompression:
     async def _finish(self, scope: Scope, start: Message, body: bytes, send: Send) -> None:
         headers = MutableHeaders(scope=start)
         if len(body) >= LEAST_BYTES:
-            path = scope["path"]
-            static = path.startswith(STATIC_PREFIXES)
-            stamp = headers.get("etag") or str(len(body))
-            key = (path, stamp)
-            packed = self._kept.get(key) if static else None
+            path, stamp = scope["path"], headers.get("etag")
+            # what carries an ETag, or never changes under its address, is compressed once for all viewers
+            key = (path, stamp or str(len(body))) if stamp or path.startswith(STATIC_PREFIXES) else None
+            packed = self._kept.get(key) if key else None
             if packed is None:
-                packed = gzip.compress(body, 9 if static else 5, mtime=0)
-                if static:
+                packed = gzip.compress(body, LEVEL, mtime=0)
+                if key:
                     self._kept[key] = packed
                     while len(self._kept) > MAX_KEPT:
                         self._kept.popitem(last=False)

@@ -14,6 +14,7 @@ from components.ids import live_id
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event, Target
+from data_pipeline.times import SUB_DAY_SECONDS, Grain
 from pages import Page, PageRequest, View, basemap, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
@@ -33,7 +34,7 @@ def build(request: PageRequest) -> View:
         return View(title, shell.building(request), key=f"overview-building-{city.id}")
     area = city.city_area
     metrics = q.metrics_for(city.id)
-    cards: CardOf = {m.id: (q.card(m.id, area.id), m) for m in metrics}
+    cards: CardOf = {m.id: (q.card(m.id, area.id, figure_grain(m)), m) for m in metrics}
     chosen = choose_metric(metrics, request.params.get("metric"))
     events = q.events(city.id, limit=60)
     body = html.Div(
@@ -60,6 +61,11 @@ def choose_metric(metrics: Sequence[Metric], wanted: str | None) -> Metric | Non
         return by_id[wanted]
     switch = map_metrics(metrics)
     return next((m for m in switch if m.domain == "traffic"), switch[0] if switch else None)
+
+
+def figure_grain(metric: Metric) -> Grain:
+    """The period a figure is shown for: its own, but a sum of hours or minutes as the day so far."""
+    return "day" if metric.is_additive and metric.base_grain in SUB_DAY_SECONDS else metric.base_grain
 
 
 def map_metrics(metrics: Sequence[Metric]) -> list[Metric]:
@@ -97,7 +103,7 @@ def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> A
     children = city.children(city.city_area.id)
     # where there are many areas, naming one from all their cards would cost more than it tells
     areas = children if len(children) <= 8 else []
-    elsewhere = [(q.card(m.id, a.id), m) for _, m in headline for a in areas]
+    elsewhere = [(q.card(m.id, a.id, figure_grain(m)), m) for _, m in headline for a in areas]
     names = {a.id: request.name(a) for a in areas}
     parts = sentence.parts(city.name_zh, city.name_en, names, headline, elsewhere, events,
                            q.sources(city.id), request.lang)  # fmt: skip
@@ -135,9 +141,9 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
         return html.Section(className="map-panel")
     children = city.children(city.city_area.id)
     level = children[0].level if children else "city"
-    readings = q.by_area(chosen.id, city.city_area.id, chosen.base_grain, level=level) if children else []
+    readings = q.by_area(chosen.id, city.city_area.id, figure_grain(chosen), level=level) if children else []
     zones = city.children(city.city_area.id, level="zone")
-    zone_readings = q.by_area(chosen.id, city.city_area.id, chosen.base_grain, level="zone") if zones else []
+    zone_readings = q.by_area(chosen.id, city.city_area.id, figure_grain(chosen), level="zone") if zones else []
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in children if a.centroid]
     base = basemap.base_map(request)
     name = pick(chosen.name_zh, chosen.name_en, lang)
@@ -146,7 +152,7 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
     scale = city_map.classes(chosen, readings, request.theme, lang)
     names = {a.id: request.name(a) for a in (*children, *zones)}
     ranks: list[Any] = [
-        figures.figure_block(q.card(chosen.id, city.city_area.id), chosen, city.tz, lang, request.now_utc, region="map-city"),
+        figures.figure_block(q.card(chosen.id, city.city_area.id, figure_grain(chosen)), chosen, city.tz, lang, request.now_utc, region="map-city"),
         html.H3(t("map.ranking", lang, level=t(f"level.{level}", lang)), id=live_id("rank-head")),
         ranking.ranking(readings, names, chosen, request.area_href, city.tz, lang, request.now_utc,
                         id=live_id("ranking"), limit=MAX_RANKED),

@@ -64,7 +64,9 @@ class CityReadings:
         found = read_figures(self.lake, self.pack.id, metric_ids, from_day, to_day, self.as_of)
         self._figures = found if found.height else None
 
-    def native(self, group: list[Metric], from_day: date, to_day: date, grain: Grain | None = None) -> list[pl.DataFrame]:
+    def native(
+        self, group: list[Metric], from_day: date, to_day: date, grain: Grain | None = None
+    ) -> list[pl.DataFrame]:
         """Parts from records for each metric of a group, at the group's base grain or at `grain`."""
         composed = compose(group, Window(self.pack.id, from_day, to_day, self.as_of, self.areas), grain)
         wide = self.engine.run(composed, self._area_table)
@@ -102,7 +104,8 @@ class CityReadings:
         """Whether the city's records of a dataset may lie in some days: archives reach far before them."""
         if dataset not in self._spans:
             found = self.lake.frame(
-                f'SELECT min(local_day) AS first, max(local_day) AS last FROM "{contract(dataset).table}" WHERE city = ?', [self.pack.id]
+                f'SELECT min(local_day) AS first, max(local_day) AS last FROM "{contract(dataset).table}" WHERE city = ?',
+                [self.pack.id],
             ).row(0)
             self._spans[dataset] = found
         first, last = self._spans[dataset]
@@ -164,7 +167,9 @@ class CityReadings:
 
     # ------------------------------------------------------------------ months and longer
 
-    def longer(self, group: list[Metric], grain: Grain, days: list[pl.DataFrame], from_day: date, to_day: date) -> list[pl.DataFrame]:
+    def longer(
+        self, group: list[Metric], grain: Grain, days: list[pl.DataFrame], from_day: date, to_day: date
+    ) -> list[pl.DataFrame]:
         """Parts of whole periods of `grain` for each metric of a group, with column `origin`.
 
         Parameters
@@ -179,7 +184,10 @@ class CityReadings:
         """
         if group[0].over_time == "recompute":
             made = self.native(group, from_day, to_day, grain)
-            made = [self.with_expected(m, grain, p).with_columns(origin=pl.lit("records")) for m, p in zip(group, made, strict=True)]
+            made = [
+                self.with_expected(m, grain, p).with_columns(origin=pl.lit("records"))
+                for m, p in zip(group, made, strict=True)
+            ]
         else:
             made = [
                 coarser(m, d.select(list(PARTS)), "day", grain, self.pack.tz).join(
@@ -220,7 +228,9 @@ class CityReadings:
         ]
         return made.with_columns(pl.col("expected_n") + pl.Series(missing, dtype=pl.Int64))
 
-    def _month_figures(self, metric: Metric, made: pl.DataFrame, days: pl.DataFrame, from_day: date, to_day: date) -> pl.DataFrame:
+    def _month_figures(
+        self, metric: Metric, made: pl.DataFrame, days: pl.DataFrame, from_day: date, to_day: date
+    ) -> pl.DataFrame:
         """Take an archived month where the days do not make it whole and no record stands against it.
 
         A figure that cannot be put together from days is taken from the archive unless every day

@@ -238,7 +238,9 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
         params.append(list(window.areas))
     plus, minus = (",\n    ".join(parts) for parts in (signed[""], signed["-"]))
     common = "locality_id, {} AS local_day, event_at_utc, known_from_utc"
-    latest = "max({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    latest = (
+        "max({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    )
     sql = (
         f"WITH {head},\n"
         f"source AS (\n{_mart(first)}\n),\n"

@@ -75,7 +75,9 @@ def run_example(lake: Lake, metric: Metric, example: Example) -> Outcome:
             order = "" if not metric.is_stock else " ORDER BY period_start_utc DESC LIMIT 1"
             limits: list[Any] = [metric.id, "day" if metric.is_stock else example.grain]
             start = "period_start_utc < ?" if metric.is_stock else "period_start_utc = ?"
-            limits.append(datetime(2027, 1, 1) if metric.is_stock else period_start(min(moments), example.grain, pack.tz))
+            limits.append(
+                datetime(2027, 1, 1) if metric.is_stock else period_start(min(moments), example.grain, pack.tz)
+            )
             found = lake.frame(
                 "SELECT numerator, denominator, value FROM readings WHERE city = 'example' AND area_id = 'example'"
                 f" AND metric = ? AND grain = ? AND {start}{order}",
@@ -162,5 +164,3 @@ def check_examples(lake: Lake, metric: Metric) -> list[str]:
     if not metric.examples:
         problems.append("has no worked example")
     return problems
-
-

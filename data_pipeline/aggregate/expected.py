@@ -95,5 +95,7 @@ class Expected:
                 f" WHERE city = ? AND list_contains(?, dataset){known}",
                 [self.pack.id, registers, *moments],
             )
-            self._localities = self.lake.frame("SELECT locality_id, area_id FROM localities WHERE city = ?", [self.pack.id])
+            self._localities = self.lake.frame(
+                "SELECT locality_id, area_id FROM localities WHERE city = ?", [self.pack.id]
+            )
         return self._all

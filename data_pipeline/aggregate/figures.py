@@ -19,7 +19,11 @@ def read_figures(
 ) -> pl.DataFrame:
     """Archived figures of some metrics whose periods start on the days `from_day` to `to_day` (exclusive)."""
     table = contract("figures").table
-    known = "known_to_utc IS NULL" if as_of is None else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
+    known = (
+        "known_to_utc IS NULL"
+        if as_of is None
+        else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
+    )
     return lake.frame(
         "SELECT metric_id, grain, area_id, local_day, numerator, denominator, value, n, reported_n, expected_n,"
         f' is_simulated, known_from_utc FROM "{table}" WHERE city = ? AND local_day >= ? AND local_day < ?'
@@ -28,7 +32,9 @@ def read_figures(
     )
 
 
-def figure_parts(rows: pl.DataFrame, pack: Pack, metric: Metric, grain: Grain, from_day: date, to_day: date) -> pl.DataFrame:
+def figure_parts(
+    rows: pl.DataFrame, pack: Pack, metric: Metric, grain: Grain, from_day: date, to_day: date
+) -> pl.DataFrame:
     """Archived figures (`read_figures`) of one metric and grain as parts, for periods starting in [from_day, to_day).
 
     A figure given only as `value` has no numerator, except where the figure is a plain sum, whose

@@ -29,7 +29,10 @@ Progress = Callable[[str, int, int], None]
 _DAY = timedelta(days=1)
 _GAP_DAYS = 3  # touched days this close are computed in one go
 KEYS = ["metric", "area_id", "grain", "period_start_utc"]
-_COMPARED = ["numerator", "denominator", "value", "n", "reported_n", "expected_n", "simulated_n", "origin"]
+_COMPARED = [
+    "numerator", "denominator", "value", "n", "reported_n", "expected_n", "simulated_n", "origin",
+    "data_as_of_utc", "known_from_utc",
+]  # fmt: skip
 READING_COLUMNS = [
     *KEYS, "period_end_utc", "numerator", "denominator", "value", "n", "reported_n", "expected_n", "simulated_n",
     "status", "origin", "data_as_of_utc", "known_from_utc",
@@ -247,7 +250,9 @@ class _Work:
         if self._stored is None:
             return self._append(rows)
         tz = self.pack.tz
-        within = pl.col("period_start_utc").is_between(midnight_utc(from_day, tz), midnight_utc(to_day, tz), closed="left")
+        within = pl.col("period_start_utc").is_between(
+            midnight_utc(from_day, tz), midnight_utc(to_day, tz), closed="left"
+        )
         stored = self._stored.filter((pl.col("metric") == metric.id) & (pl.col("grain") == grain) & within)
         changed = _different(rows, stored)
         self._changed.append(changed)
@@ -333,5 +338,3 @@ def _runs(days: set[date], grain: Grain = "day") -> list[tuple[date, date]]:
 
 def _each(from_day: date, to_day: date) -> list[date]:
     return [date.fromordinal(n) for n in range(from_day.toordinal(), to_day.toordinal())]
-
-

@@ -104,7 +104,11 @@ def coarser(metric: Metric, parts: pl.DataFrame, finer: Grain, grain: Grain, tz:
             mapped("local_day", firsts, pl.Date).alias("local_day"),
         )
     mean = metric.over_time == "mean" and GRAINS.index(grain) > GRAINS.index(metric.base_grain)
-    if mean and not (finer == "hour" and grain == "day" and metric.base_grain != "hour") and finer not in ("month", "quarter"):
+    if (
+        mean
+        and not (finer == "hour" and grain == "day" and metric.base_grain != "hour")
+        and finer not in ("month", "quarter")
+    ):
         keyed = keyed.with_columns(
             pl.col("value").alias("numerator"), pl.col("value").is_not_null().cast(pl.Float64).alias("denominator")
         )

@@ -15,7 +15,9 @@ from data_pipeline.queries.types import Status
 TOLERANCE = 0.005
 
 
-def due_n(expected_n: int | None, start_utc: datetime, end_utc: datetime, dataset: str, grace_s: int, now: datetime) -> int | None:
+def due_n(
+    expected_n: int | None, start_utc: datetime, end_utc: datetime, dataset: str, grace_s: int, now: datetime
+) -> int | None:
     """Reports due by `now` of the `expected_n` due over the whole period; None stays None.
 
     A record is due once its slot is over and the source's grace has passed, so an open period

@@ -50,7 +50,9 @@ class LazyGroup(TyperGroup):
         app = importlib.import_module(f"data_pipeline.cli.{module_name}").app
         command = typer.main.get_command(app)
         commands = getattr(command, "commands", None)
-        return command if inner is None or commands is None else commands[inner]
+        found = command if inner is None or commands is None else commands[inner]
+        found.name = cmd_name
+        return found
 
 
 app = typer.Typer(

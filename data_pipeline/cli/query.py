@@ -18,13 +18,17 @@ from data_pipeline.queries.output import OUTPUT_COLUMNS, rows_for_output
 from data_pipeline.times import GRAINS, Grain, iso_local, parse_time
 
 app = typer.Typer()
-metrics_app = typer.Typer(help="The metrics: definition, unit, standard; `metrics check` proves them.", invoke_without_command=True)
+metrics_app = typer.Typer(
+    help="The metrics: definition, unit, standard; `metrics check` proves them.", invoke_without_command=True
+)
 app.add_typer(metrics_app, name="metrics")
 
 LIST_COLUMNS = ("id", "name_zh", "name_en", "domain", "unit", "better", "kind", "base_grain", "coarsest", "over_area", "over_time",
                 "dataset", "formula", "standard", "clause")  # fmt: skip
 MetricOption = Annotated[str, typer.Option("--metric", help="Metric id, for example traffic.tti.")]
-AreaOption = Annotated[str, typer.Option("--area", help="Area id: statistical code, or <city>:<id> in packs of your own.")]
+AreaOption = Annotated[
+    str, typer.Option("--area", help="Area id: statistical code, or <city>:<id> in packs of your own.")
+]
 GrainOption = Annotated[str, typer.Option("--grain", help=" | ".join(GRAINS))]
 AsOfOption = Annotated[str, typer.Option("--as-of", help="Answer with what was known at this time.")]
 
@@ -77,7 +81,9 @@ def check(home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption 
             except CityBrainError as error:
                 problems = [str(error)]
             bad += bool(problems)
-            rows.append({"metric": metric.id, "examples": len(metric.examples), "ok": not problems, "problems": problems})
+            rows.append(
+                {"metric": metric.id, "examples": len(metric.examples), "ok": not problems, "problems": problems}
+            )
     emit(rows, fmt, ("metric", "examples", "ok", "problems"), f"{len(rows)} metrics, {bad} with problems")
     if bad:
         raise typer.Exit(1)
@@ -88,7 +94,9 @@ def query(
     metric: MetricOption,
     area: AreaOption,
     grain: GrainOption,
-    from_time: Annotated[str, typer.Option("--from", help="Start, inclusive (ISO 8601; without offset the city's local time).")],
+    from_time: Annotated[
+        str, typer.Option("--from", help="Start, inclusive (ISO 8601; without offset the city's local time).")
+    ],
     to_time: Annotated[str, typer.Option("--to", help="End, exclusive.")],
     as_of: AsOfOption = "",
     home: HomeOption = None,
@@ -151,7 +159,9 @@ def _open(area: str, home: Any, packs: Any) -> tuple[str, Pack, Queries]:
         if pack.has_area(area):
             # the city asked for is enough: nothing of the others is read
             return pack.area(area).id, pack, Queries.open(Home.of(home), {pack.id: pack})
-    raise UnknownId("area", area, [code for pack in known.values() for a in pack.areas.values() for code in (a.id, *a.codes)])
+    raise UnknownId(
+        "area", area, [code for pack in known.values() for a in pack.areas.values() for code in (a.id, *a.codes)]
+    )
 
 
 def _grain(text: str) -> Grain:

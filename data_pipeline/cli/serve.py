@@ -84,10 +84,11 @@ def _has_city(home: Home, city: str) -> bool:
     """Whether the store holds a finished build of `city`."""
     if not home.catalog.exists():
         return False
+    from data_pipeline.simulate.build import built_cities
     from data_pipeline.store.lake import Lake
 
     with Lake.reader(home) as lake:
-        return lake.frame("SELECT 1 FROM readings WHERE city = ? LIMIT 1", [city]).height > 0
+        return city in built_cities(lake)
 
 
 def _wait_for_web(children: dict[str, subprocess.Popen], url: str, stopping: list[int]) -> None:

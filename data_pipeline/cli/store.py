@@ -68,13 +68,13 @@ def _live(seed: int) -> Callable[[Pack, datetime, datetime], Iterable[LiveDelive
 
 
 def _missing(home: Home, packs: list[Pack], days: int, seed: int) -> list[Job]:
-    """One job for each city with simulated sources that has no data yet."""
-    from data_pipeline.simulate.build import build_city
+    """One job for each city with simulated sources whose build has not come to its end."""
+    from data_pipeline.simulate.build import build_city, built_cities
 
     have: set[str] = set()
     if home.catalog.exists():
         with Lake.reader(home) as lake:
-            have = set(lake.frame("SELECT DISTINCT city FROM readings")["city"].to_list())
+            have = built_cities(lake)
 
     def job(pack: Pack) -> Job:
         return Job(pack.id, lambda writer, progress: build_city(writer, pack, days, seed, now_utc(), progress))
@@ -99,7 +99,7 @@ def status(home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption
     if newest is not None:
         with Lake.reader(place) as lake:
             answer |= _numbers(lake)
-        answer["inlined_rows"] = sum(inlined_rows(place).values())
+            answer["inlined_rows"] = sum(inlined_rows(lake).values())
         answer["lake_mib"] = round(sum(f.stat().st_size for f in place.lake.rglob("*.parquet")) / 2**20, 1)
         answer["catalog_mib"] = round(place.catalog.stat().st_size / 2**20, 1)
     if running is not None:

@@ -186,7 +186,9 @@ class Answers:
             # a shorter period without any reading owed as much as the others did on average
             row[EXPECTED] = round(due.sum() + (len(periods) - len(part.starts)) * due.mean())
         else:
-            city = self.series_of(metric.id, self.pack.city_area.id, finer).between(microseconds(start_utc), microseconds(end_utc))
+            city = self.series_of(metric.id, self.pack.city_area.id, finer).between(
+                microseconds(start_utc), microseconds(end_utc)
+            )
             row[REPORTED], row[EXPECTED] = float((city.data[:, N] > 0).sum()), float(len(periods))
         return row
 
@@ -302,7 +304,9 @@ class Answers:
             return step_back(start, grain, self.tz)
         return start
 
-    def values(self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]) -> list[tuple[datetime, float | None]]:
+    def values(
+        self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]
+    ) -> list[tuple[datetime, float | None]]:
         """Values of periods for a chart, None where missing or suppressed; fast where the grain is held."""
         if not starts:
             return []
@@ -318,12 +322,13 @@ class Answers:
         wanted = np.array([microseconds(s) for s in starts])
         at = np.minimum(np.searchsorted(held.starts, wanted), len(held.starts) - 1)
         rows = held.data[at]
-        good = (held.starts[at] == wanted) & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
+        good = (
+            (held.starts[at] == wanted) & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
+        )
         good &= wanted <= self.now_us
         if metric.whole_periods_only:
             good[-1] &= end_of(starts[-1], grain, self.tz) <= self.now
         return [(s, float(v) if ok else None) for s, v, ok in zip(starts, rows[:, VALUE], good, strict=True)]
-
 
     def _stock_values(
         self, metric: Metric, area: str, grain: Grain, starts: tuple[datetime, ...]

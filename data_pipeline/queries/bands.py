@@ -28,7 +28,9 @@ class Bands:
         self._hours: dict[tuple[str, str, date], _Table] = {}
         self._guard = threading.Lock()
 
-    def band(self, answers: Answers, lake: Lake, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> Band | None:
+    def band(
+        self, answers: Answers, lake: Lake, metric: Metric, area: str, grain: Grain, start_utc: datetime
+    ) -> Band | None:
         """Usual range of a period; None for stocks, for weeks and longer, and where the past is too short.
 
         Working days (Monday to Friday) are compared with working days, weekends with weekends.

@@ -20,7 +20,9 @@ _TREND: dict[str, tuple[Grain, int]] = {
 _FINER: dict[str, Grain] = {"day": "hour", "week": "day", "month": "day"}
 
 
-def card(answers: Answers, bands: Bands, lake: Lake | None, metric: Metric, area: Area, grain: Grain | None = None) -> Card:
+def card(
+    answers: Answers, bands: Bands, lake: Lake | None, metric: Metric, area: Area, grain: Grain | None = None
+) -> Card:
     """The newest figure of an area with changes, usual range and trend."""
     grain = grain or answers.default_grain(metric, area)
     start = answers.newest_start(metric, area.id, grain)

@@ -51,7 +51,9 @@ class Queries:
         self._bands = Bands()
         self._lake: Lake | None = None
         self._lake_guard = threading.Lock()
-        self._owner = {code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)}
+        self._owner = {
+            code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)
+        }
         self._callbacks: list[Callable[[Snapshot], None]] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -154,7 +156,13 @@ class Queries:
         return self.readings(metric, area, grain, start, end_of(start, grain, answers.tz), as_of)[0]
 
     def readings(
-        self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime, as_of: datetime | None = None
+        self,
+        metric: str,
+        area: str,
+        grain: Grain,
+        start_utc: datetime,
+        end_utc: datetime,
+        as_of: datetime | None = None,
     ) -> list[Reading]:
         """One reading for every period that starts in [start, end); periods without data are `missing`.
 
@@ -290,7 +298,9 @@ class Queries:
         if dataset is not None:
             contract(dataset)
         lake = self._lake_for_reading()
-        return [] if lake is None else lookups.quarantined(lake, self._pack(city).id, dataset, delivery_id, limit, offset)
+        return (
+            [] if lake is None else lookups.quarantined(lake, self._pack(city).id, dataset, delivery_id, limit, offset)
+        )
 
     def sites(
         self,
@@ -336,7 +346,10 @@ class Queries:
         candidates = [dataset] if dataset else [*lookups.reporting_datasets(site.dataset), site.dataset]
         for chosen in candidates:
             if "site_id" not in contract(chosen).columns:
-                raise UsageError(f"records of {chosen!r} do not name sites", hint=f"allowed: {', '.join(lookups.reporting_datasets(site.dataset))}")
+                raise UsageError(
+                    f"records of {chosen!r} do not name sites",
+                    hint=f"allowed: {', '.join(lookups.reporting_datasets(site.dataset))}",
+                )
             if lake is None:
                 break
             columns, rows = lookups.records_of_site(lake, city, site_id, chosen, limit)
@@ -348,7 +361,10 @@ class Queries:
         """Alerts and events of a city or of one area and what lies in it: open ones first, newest first."""
         pack, state = self._pack(city), self._mirror.state
         found: list[Event] = []
-        for frame, make in ((state.alerts.get(pack.id), lookups.alert_event), (state.city_events.get(pack.id), lookups.city_event)):
+        for frame, make in (
+            (state.alerts.get(pack.id), lookups.alert_event),
+            (state.city_events.get(pack.id), lookups.city_event),
+        ):
             if frame is not None:
                 found += [make(pack.id, row, pack) for row in frame.iter_rows(named=True)]
         if not include_closed:
@@ -356,7 +372,9 @@ class Queries:
         if area is not None and pack.area(area).level != "city":
             wanted = pack.area(area)
             inside = {wanted.id, *wanted.composed_of}
-            found = [e for e in found if e.area and pack.has_area(e.area) and inside & {a.id for a in pack.ancestors(e.area)}]
+            found = [
+                e for e in found if e.area and pack.has_area(e.area) and inside & {a.id for a in pack.ancestors(e.area)}
+            ]
         return lookups.newest_first(found, limit)
 
     def targets(self, city: str) -> list[Target]:
@@ -386,10 +404,14 @@ class Queries:
 
     def _starts(self, answers: Answers, grain: Grain, start_utc: datetime, end_utc: datetime) -> tuple[datetime, ...]:
         if end_utc <= start_utc:
-            raise UsageError(f"the period ends ({end_utc}) before it starts ({start_utc})", hint="--from must be before --to")
+            raise UsageError(
+                f"the period ends ({end_utc}) before it starts ({start_utc})", hint="--from must be before --to"
+            )
         shortest = SUB_DAY_SECONDS.get(grain, 82_800)
         if (end_utc - start_utc).total_seconds() / shortest > MOST_PERIODS:
-            raise UsageError(f"more than {MOST_PERIODS} periods of {grain}", hint="ask for a shorter time or a coarser grain")
+            raise UsageError(
+                f"more than {MOST_PERIODS} periods of {grain}", hint="ask for a shorter time or a coarser grain"
+            )
         return starts_between(start_utc, end_utc, grain, answers.tz)
 
     @staticmethod
@@ -449,5 +471,3 @@ class Queries:
                         raise
                     return None
             return self._lake
-
-

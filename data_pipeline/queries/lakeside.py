@@ -23,7 +23,9 @@ _DAY = timedelta(days=1)
 SAMPLE_ROWS = 20
 
 
-def stored_series(lake: Lake, pack: Pack, metric: Metric, area: str, grain: Grain, from_utc: datetime, to_utc: datetime) -> Series | None:
+def stored_series(
+    lake: Lake, pack: Pack, metric: Metric, area: str, grain: Grain, from_utc: datetime, to_utc: datetime
+) -> Series | None:
     """Stored readings of some periods; None where there are none."""
     rows = lake.frame(
         f"{SELECT} FROM readings WHERE city = ? AND metric = ? AND area_id = ? AND grain = ?"
@@ -36,7 +38,14 @@ def stored_series(lake: Lake, pack: Pack, metric: Metric, area: str, grain: Grai
 
 
 def computed_series(
-    lake: Lake, pack: Pack, metric: Metric, area: Area, grain: Grain, from_utc: datetime, to_utc: datetime, as_of: datetime | None
+    lake: Lake,
+    pack: Pack,
+    metric: Metric,
+    area: Area,
+    grain: Grain,
+    from_utc: datetime,
+    to_utc: datetime,
+    as_of: datetime | None,
 ) -> Series | None:
     """Readings computed from the records (as known at `as_of`), by the same composed SQL as the stored ones."""
     areas = tuple(dict.fromkeys((area.id, pack.city_area.id)))
@@ -103,7 +112,9 @@ def _as_series(
     return None
 
 
-def recomputed_row(lake: Lake, pack: Pack, metric: Metric, area: Area, grain: Grain, start_utc: datetime, end_utc: datetime) -> np.ndarray | None:
+def recomputed_row(
+    lake: Lake, pack: Pack, metric: Metric, area: Area, grain: Grain, start_utc: datetime, end_utc: datetime
+) -> np.ndarray | None:
     """One longer period of a figure that is computed anew from the records."""
     series = computed_series(lake, pack, metric, area, grain, start_utc, end_utc, None)
     return None if series is None else series.find(microseconds(start_utc))
@@ -116,11 +127,17 @@ def behind(
     tz = pack.tz
     first = local_day(reading.period_start_utc, tz)
     after = local_day(reading.period_end_utc - timedelta(microseconds=1), tz) + _DAY
-    composed = compose([metric], Window(pack.id, first, after, as_of, (reading.area,)), _composable(metric, reading.grain))
+    composed = compose(
+        [metric], Window(pack.id, first, after, as_of, (reading.area,)), _composable(metric, reading.grain)
+    )
     if from_figures:
         return (composed.sql, *_figures_behind(lake, pack, metric, reading, first, after, as_of))
     declared = contract(metric.dataset)
-    known = "r.known_to_utc IS NULL" if as_of is None else "r.known_from_utc <= ? AND (r.known_to_utc IS NULL OR r.known_to_utc > ?)"
+    known = (
+        "r.known_to_utc IS NULL"
+        if as_of is None
+        else "r.known_from_utc <= ? AND (r.known_to_utc IS NULL OR r.known_to_utc > ?)"
+    )
     moments = [] if as_of is None else [as_of, as_of]
     params: list[Any] = [pack.id, reading.area, *moments]
     conditions = ["r.city = ?", "l.area_id = ?", known]
@@ -138,7 +155,9 @@ def behind(
     if metric.where and not metric.mart:
         conditions.append(f"({metric.where})")
     source = f'FROM "{declared.table}" AS r JOIN localities AS l ON l.locality_id = r.locality_id WHERE {" AND ".join(conditions)}'
-    counts = lake.frame(f"SELECT r.delivery_id, count(*) AS n {source} GROUP BY r.delivery_id ORDER BY r.delivery_id DESC", params)
+    counts = lake.frame(
+        f"SELECT r.delivery_id, count(*) AS n {source} GROUP BY r.delivery_id ORDER BY r.delivery_id DESC", params
+    )
     columns = (*declared.columns, "delivery_id", "row_number")
     names = ", ".join(f'r."{name}"' for name in columns)
     sample = lake.frame(f"SELECT {names} {source} ORDER BY r.event_at_utc, r.row_number LIMIT {SAMPLE_ROWS}", params)
@@ -150,7 +169,11 @@ def _figures_behind(
 ) -> tuple[list[int], int, tuple[str, ...], tuple[tuple[Any, ...], ...]]:
     codes = [reading.area, *pack.area(reading.area).codes]
     declared = contract("figures")
-    known = "known_to_utc IS NULL" if as_of is None else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
+    known = (
+        "known_to_utc IS NULL"
+        if as_of is None
+        else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
+    )
     columns = (*declared.columns, "delivery_id", "row_number")
     names = ", ".join(f'"{name}"' for name in columns)
     rows = lake.frame(
@@ -164,5 +187,3 @@ def _figures_behind(
 
 def _composable(metric: Metric, grain: Grain) -> Grain | None:
     return grain if metric.over_time == "recompute" else None
-
-

@@ -8,7 +8,9 @@ from data_pipeline.cities import SourceDecl
 from data_pipeline.contracts import contract, duration
 
 
-def past_due(source: SourceDecl, last_event_utc: datetime | None, last_received_utc: datetime | None, now: datetime) -> timedelta | None:
+def past_due(
+    source: SourceDecl, last_event_utc: datetime | None, last_received_utc: datetime | None, now: datetime
+) -> timedelta | None:
     """Time past due, negative while in time; None where no rhythm is promised or nothing ever came.
 
     Due = newest data + cadence + grace. Observations are dated by their newest event (the end of
@@ -26,7 +28,9 @@ def past_due(source: SourceDecl, last_event_utc: datetime | None, last_received_
     return now - newest - timedelta(seconds=source.cadence_s + (source.grace_s or 0))
 
 
-def late_s(source: SourceDecl, last_event_utc: datetime | None, last_received_utc: datetime | None, now: datetime) -> int | None:
+def late_s(
+    source: SourceDecl, last_event_utc: datetime | None, last_received_utc: datetime | None, now: datetime
+) -> int | None:
     """Seconds a source is past due (see `past_due`); 0 while it is in time, None where nothing says when it is due."""
     past = past_due(source, last_event_utc, last_received_utc, now)
     return None if past is None else max(int(past.total_seconds()), 0)

@@ -89,7 +89,9 @@ def quarantined(
         [*params, limit, offset],
     )
     return [
-        QuarantinedRow(i, d, c, ds, number or 0, column or "", rule or "", reason or "", _original(original), state or "")
+        QuarantinedRow(
+            i, d, c, ds, number or 0, column or "", rule or "", reason or "", _original(original), state or ""
+        )
         for i, d, c, ds, number, column, rule, reason, original, state in rows.iter_rows()
     ]
 

@@ -142,7 +142,9 @@ class Mirror:
         changed = lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
         sites = dict(old.sites)
         for city in changed:
-            sites[city] = lake.frame("SELECT * EXCLUDE (city, commit_seq) FROM sites WHERE city = ? ORDER BY dataset, site_id", [city])
+            sites[city] = lake.frame(
+                "SELECT * EXCLUDE (city, commit_seq) FROM sites WHERE city = ? ORDER BY dataset, site_id", [city]
+            )
         return replace(state, sites=sites)
 
     def _sources(self, lake: Lake, state: State) -> State:
@@ -151,7 +153,8 @@ class Mirror:
 
     def _deliveries(self, lake: Lake, old: State, state: State) -> State:
         rows = lake.frame(
-            f"SELECT {', '.join(_DELIVERY)} FROM deliveries WHERE commit_seq > ? ORDER BY delivery_id DESC", [old.commit_seq]
+            f"SELECT {', '.join(_DELIVERY)} FROM deliveries WHERE commit_seq > ? ORDER BY delivery_id DESC",
+            [old.commit_seq],
         )
         fresh: dict[str, list[Delivery]] = {}
         accounts = dict(old.accounts)
@@ -160,7 +163,10 @@ class Mirror:
             delivery = Delivery(**filled)
             fresh.setdefault(delivery.city, []).append(delivery)
             accepted, quarantined = accounts.get((delivery.city, delivery.dataset), (0, 0))
-            accounts[delivery.city, delivery.dataset] = (accepted + delivery.accepted, quarantined + delivery.quarantined)
+            accounts[delivery.city, delivery.dataset] = (
+                accepted + delivery.accepted,
+                quarantined + delivery.quarantined,
+            )
         deliveries = dict(old.deliveries)
         for city, found in fresh.items():
             deliveries[city] = (*found, *deliveries.get(city, ()))
@@ -168,7 +174,9 @@ class Mirror:
 
     def _events(self, lake: Lake, old: State, state: State) -> State:
         alerts, events = dict(old.alerts), dict(old.city_events)
-        changed = lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
+        changed = lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq])[
+            "city"
+        ].to_list()
         for city in changed:
             alerts[city] = lake.frame(
                 "SELECT * FROM alerts WHERE city = ? QUALIFY row_number() OVER"
@@ -196,5 +204,3 @@ class Mirror:
 def microseconds_of(span: timedelta) -> int:
     """Microseconds of a span."""
     return span // timedelta(microseconds=1)
-
-

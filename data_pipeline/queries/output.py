@@ -16,7 +16,9 @@ OUTPUT_COLUMNS = (
 )  # fmt: skip
 
 
-def rows_for_output(readings: Iterable[Reading], pack: Pack, metric: Metric, snapshot: Snapshot | None) -> list[dict[str, Any]]:
+def rows_for_output(
+    readings: Iterable[Reading], pack: Pack, metric: Metric, snapshot: Snapshot | None
+) -> list[dict[str, Any]]:
     """Readings as plain rows with the keys of `OUTPUT_COLUMNS`.
 
     Times are ISO 8601 with the city's offset, shares 0–1; what is not there is None, never 0.

@@ -88,7 +88,9 @@ def split(frame: pl.DataFrame) -> Iterable[tuple[Key, Series]]:
     starts = frame["start_us"].to_numpy()
     data = np.ascontiguousarray(frame.select(pl.col(list(COLUMNS)).cast(pl.Float64).fill_null(float("nan"))).to_numpy())
     keys = frame.select("metric", "area_id", "grain")
-    first = (keys != keys.shift(1)).select(pl.any_horizontal(pl.all().fill_null(True)).alias("first"))["first"].to_numpy()
+    first = (
+        (keys != keys.shift(1)).select(pl.any_horizontal(pl.all().fill_null(True)).alias("first"))["first"].to_numpy()
+    )
     edges = np.flatnonzero(first)
     names = keys[edges.tolist()].rows()
     for (metric, area, grain), a, b in zip(names, edges, [*edges[1:], len(starts)], strict=True):

@@ -19,7 +19,7 @@ from data_pipeline.mappings import Mapping, load_mapping
 from data_pipeline.metrics import metrics
 from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
 from data_pipeline.store.lake import Lake
-from data_pipeline.times import local_day, midnight_utc
+from data_pipeline.times import SUB_DAY_SECONDS, local_day, midnight_utc
 
 ARCHIVE_MONTHS = 25
 OPERATOR = "build"
@@ -188,6 +188,7 @@ def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
         removed = int(rows["n"].sum())
         lake.execute(f'DELETE FROM "{rules.table}" WHERE {where}', [pack.id])
         commit.touch(pack.id, dataset, set(rows["local_day"].to_list()))
+        _clear_fine_readings(commit, pack, dataset)
         if rules.kind == "register":
             lake.execute("DELETE FROM sites WHERE city = ? AND dataset = ? AND is_simulated", [pack.id, dataset])
             writer.sites.clear()
@@ -198,6 +199,16 @@ def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
                      [commit.commit_seq, pack.id, dataset])  # fmt: skip
     writer._load()  # what had been taken may come again
     return removed
+
+
+def _clear_fine_readings(commit: Commit, pack: Pack, dataset: str) -> None:
+    """Empty the readings below a day; the refresh at the end of the commit fills in what real records give."""
+    commit.lake.execute(
+        "UPDATE readings SET numerator = NULL, denominator = NULL, value = NULL, n = 0, simulated_n = 0, reported_n = NULL,"
+        " expected_n = NULL, status = 'missing', commit_seq = ?"
+        " WHERE city = ? AND list_contains(?, metric) AND list_contains(?, grain) AND simulated_n > 0",
+        [commit.commit_seq, pack.id, [m.id for m in metrics().values() if m.dataset == dataset], list(SUB_DAY_SECONDS)],
+    )
 
 
 def _remove_figures(commit: Commit, pack: Pack, dataset: str) -> int:

@@ -18,6 +18,7 @@ KM_PER_DEGREE = 111.195
 DEFAULT_PEOPLE = 500_000  # where a pack knows no population: only sets how much is simulated
 MARGIN_DEG = 0.0008  # sites keep some 80 m from a border, so that rounding and datum never carry them over it
 TRIES = 24
+RIVER_HALF_WIDTH_DEG = 0.0006  # some 60 m, for rivers drawn as lines
 
 # how thickly a kind of township is settled against the others of its district
 _SETTLED = {"街道": (7.0, 1.0), "新区": (4.0, 0.6), "开发区": (4.0, 0.7), "镇": (2.5, 0.35), "乡": (1.4, 0.15)}
@@ -63,7 +64,7 @@ class Ground:
 
     def __init__(self, pack: Pack, seed: int) -> None:
         self.pack, self.seed = pack, seed
-        self.water = shapely.union_all(list(self.features("water"))) if pack.has_layer("water") else shapely.Point()
+        self.water = self._water()
         self.region = self._region()
         shapely.prepare(self.region)
         self.people = float(pack.city_area.population or DEFAULT_PEOPLE)
@@ -77,6 +78,13 @@ class Ground:
         """Geometries of a layer of the pack, or pairs of properties and geometry."""
         features = orjson.loads(self.pack.layer(layer).read_bytes())["features"]
         return [(f["properties"], shape(f["geometry"])) if properties else shape(f["geometry"]) for f in features]
+
+    def _water(self) -> BaseGeometry:
+        """Everything wet: lakes and rivers, a river drawn as a line with some width."""
+        if not self.pack.has_layer("water"):
+            return shapely.Point()
+        wet = [g if g.geom_type.endswith("Polygon") else g.buffer(RIVER_HALF_WIDTH_DEG) for g in self.features("water")]
+        return shapely.union_all(wet)
 
     def _district_shapes(self) -> dict[str, BaseGeometry]:
         for layer in ("locate_districts", "districts", "locate_outline", "outline"):

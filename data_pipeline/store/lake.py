@@ -6,26 +6,25 @@ Frames are Polars; times are naive UTC.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 import duckdb
 import polars as pl
-from duckdb_extensions import import_extension
 
 from data_pipeline.contracts import contracts
 from data_pipeline.errors import StoreError
 from data_pipeline.home import Home
 from data_pipeline.queries.types import Snapshot
 from data_pipeline.store.lock import WriterLock
+from data_pipeline.store.newest import as_snapshot, extended_connection, watched
 from data_pipeline.store.schema import TABLES, create_statement, records_columns
 
 WRITER_MEMORY = "1.5GB"
 READER_MEMORY = "300MB"
+CATALOG = "__ducklake_metadata_lake"  # the catalogue's own tables, as DuckLake attaches them
 INLINE_ROWS = 200  # batches up to this many rows stay in the catalogue until maintenance flushes them
 # order of the rows inside every file, so that file and row-group statistics skip other cities and
 # days; partitions by city did the same but made writing twice as slow (docs/decisions/0002-lake-layout.md)
@@ -94,7 +93,8 @@ class Lake:
         StoreError
             There is no store in this home, or it cannot be opened.
         """
-        if not home.catalog.exists():
+        # snapshot 0 is the bare catalogue: a writer is just making the store
+        if newest_snapshot(home) is None:
             raise StoreError(
                 f"there is no store in {home.root}",
                 hint="make one with `python -m data_pipeline build` or bring a file in with `import`",
@@ -147,8 +147,12 @@ class Lake:
         with self._guard:
             self._con.execute("BEGIN TRANSACTION")
             try:
-                found = self._con.execute("SELECT id FROM lake.current_snapshot()").fetchone()
-                yield snapshot_of(self.home, int(found[0])) if found else None
+                with _storage_errors(self.home):
+                    row = self._con.execute(
+                        f"SELECT snapshot_id, snapshot_time FROM {CATALOG}.ducklake_snapshot "
+                        "WHERE snapshot_id = (SELECT id FROM lake.current_snapshot())"
+                    ).fetchone()
+                yield as_snapshot(row) if row else None
             finally:
                 self._con.execute("ROLLBACK")
 
@@ -291,42 +295,15 @@ class Lake:
 
 
 def newest_snapshot(home: Home) -> Snapshot | None:
-    """The newest snapshot, asked of the catalogue alone (< 1 ms); None where there is no store yet."""
-    return _snapshot(home, "ORDER BY snapshot_id DESC LIMIT 1", ())
-
-
-def snapshot_of(home: Home, snapshot_id: int) -> Snapshot | None:
-    """One snapshot by id; None where it never was or has expired."""
-    return _snapshot(home, "WHERE snapshot_id = ?", (snapshot_id,))
-
-
-def _snapshot(home: Home, clause: str, params: tuple) -> Snapshot | None:
-    if not home.catalog.exists():
-        return None
-    try:
-        con = sqlite3.connect(f"file:{home.catalog}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
-        try:
-            row = con.execute(f"SELECT snapshot_id, snapshot_time FROM ducklake_snapshot {clause}", params).fetchone()
-        finally:
-            con.close()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return None  # the writer is just making the catalogue
-        raise StoreError(f"the catalogue {home.catalog} cannot be read: {error}") from None
-    if row is None:
-        return None
-    return Snapshot(int(row[0]), datetime.fromisoformat(row[1]).replace(tzinfo=None))
+    """The newest snapshot; None where there is no store yet. Cheap enough to be asked all the time."""
+    return watched(home.catalog)
 
 
 def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """A connection with the lake attached as `lake` and in use. Nothing is downloaded."""
-    # the extensions come as Python packages; DuckDB is told never to fetch one by itself
-    import_extension("ducklake")
-    import_extension("sqlite_scanner")
-    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con = extended_connection()
     try:
         with _storage_errors(home):
-            con.execute("LOAD ducklake; LOAD sqlite_scanner")
             con.execute(f"SET threads = 2; SET memory_limit = '{READER_MEMORY if read_only else WRITER_MEMORY}'")
             con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
             options = [

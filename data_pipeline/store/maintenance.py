@@ -7,17 +7,14 @@ revisions of records stay (docs/architecture.md, "Two clocks").
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from data_pipeline.home import Home
 from data_pipeline.store import inbox
-from data_pipeline.store.lake import Lake
+from data_pipeline.store.lake import CATALOG, Lake
 
 FLUSH_FROM_ROWS = 1_000  # inlined rows of a table from which they are written to Parquet between whole rounds
 MERGE_FROM_FILES = 8  # small files of a table from which they are merged
@@ -47,18 +44,18 @@ class Step:
 
 def small_steps(lake: Lake) -> Iterator[Step]:
     """What is worth doing every few minutes: tables with many inlined rows are flushed."""
-    for table, rows in inlined_rows(lake.home).items():
+    for table, rows in inlined_rows(lake).items():
         if rows >= FLUSH_FROM_ROWS:
             yield Step(f"flush {table}", lambda table=table, rows=rows: _flush(lake, table, rows))
 
 
 def all_steps(lake: Lake, now: datetime, retention: Retention | None = None) -> Iterator[Step]:
     """A whole round: flush, merge, rewrite, expire, clean up."""
-    for table, rows in inlined_rows(lake.home).items():
+    for table, rows in inlined_rows(lake).items():
         yield Step(f"flush {table}", lambda table=table, rows=rows: _flush(lake, table, rows))
-    for table in _tables(lake.home, _SMALL_FILES, (MERGE_BELOW_BYTES, MERGE_FROM_FILES)):
+    for table in _tables(lake, _SMALL_FILES, (MERGE_BELOW_BYTES, MERGE_FROM_FILES)):
         yield Step(f"merge {table}", lambda table=table: _merge(lake, table))
-    for table in _tables(lake.home, _DELETED, (DELETED_SHARE,)):
+    for table in _tables(lake, _DELETED, (DELETED_SHARE,)):
         yield Step(f"rewrite {table}", lambda table=table: _rewrite(lake, table))
     yield Step("expire snapshots", lambda: _expire(lake, now, retention or Retention()))
     yield Step("remove old files", lambda: _clean(lake, now))
@@ -95,41 +92,35 @@ def to_expire(snapshots: list[tuple[int, datetime]], now: datetime, retention: R
     return gone
 
 
-def inlined_rows(home: Home) -> dict[str, int]:
+def inlined_rows(lake: Lake) -> dict[str, int]:
     """Tables with rows still in the catalogue, and how many."""
-    with closing(_catalog(home)) as con:
-        pairs = con.execute(
-            "SELECT t.table_name, i.table_name FROM ducklake_inlined_data_tables i "
-            "JOIN ducklake_table t ON t.table_id = i.table_id AND t.end_snapshot IS NULL"
-        ).fetchall()
-        found: dict[str, int] = {}
-        for table, inlined in pairs:
-            rows = con.execute(f'SELECT count(*) FROM "{inlined}"').fetchone()[0]
-            if rows:
-                found[table] = found.get(table, 0) + rows
-    return dict(sorted(found.items()))
+    pairs = lake.frame(
+        f"SELECT t.table_name AS name, i.table_name AS inlined FROM {CATALOG}.ducklake_inlined_data_tables i "
+        f"JOIN {CATALOG}.ducklake_table t ON t.table_id = i.table_id AND t.end_snapshot IS NULL"
+    ).rows()
+    if not pairs:
+        return {}
+    # names of our own tables, as the catalogue lists them
+    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {CATALOG}.\"{inlined}\"" for name, inlined in pairs)
+    found = lake.frame(f"SELECT name, sum(n)::BIGINT AS n FROM ({counts}) GROUP BY 1 HAVING sum(n) > 0 ORDER BY 1")
+    return dict(found.iter_rows())
 
 
 _SMALL_FILES = (
-    "SELECT t.table_name FROM ducklake_data_file f JOIN ducklake_table t ON t.table_id = f.table_id "
+    f"SELECT t.table_name FROM {CATALOG}.ducklake_data_file f JOIN {CATALOG}.ducklake_table t ON t.table_id = f.table_id "
     "WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL AND f.file_size_bytes < ? "
     "GROUP BY t.table_name HAVING count(*) >= ? ORDER BY 1"
 )
 _DELETED = (
-    "SELECT DISTINCT t.table_name FROM ducklake_delete_file d "
-    "JOIN ducklake_data_file f ON f.data_file_id = d.data_file_id AND f.end_snapshot IS NULL "
-    "JOIN ducklake_table t ON t.table_id = d.table_id AND t.end_snapshot IS NULL "
+    f"SELECT DISTINCT t.table_name FROM {CATALOG}.ducklake_delete_file d "
+    f"JOIN {CATALOG}.ducklake_data_file f ON f.data_file_id = d.data_file_id AND f.end_snapshot IS NULL "
+    f"JOIN {CATALOG}.ducklake_table t ON t.table_id = d.table_id AND t.end_snapshot IS NULL "
     "WHERE d.end_snapshot IS NULL AND d.delete_count > ? * f.record_count ORDER BY 1"
 )
 
 
-def _tables(home: Home, sql: str, params: tuple) -> list[str]:
-    with closing(_catalog(home)) as con:
-        return [row[0] for row in con.execute(sql, params)]
-
-
-def _catalog(home: Home) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{home.catalog}?mode=ro", uri=True, timeout=10)
+def _tables(lake: Lake, sql: str, params: tuple) -> list[str]:
+    return lake.frame(sql, params)["table_name"].to_list()
 
 
 def _flush(lake: Lake, table: str, rows: int) -> str:
@@ -156,8 +147,7 @@ def _rewrite(lake: Lake, table: str) -> str:
 
 
 def _expire(lake: Lake, now: datetime, retention: Retention) -> str:
-    with closing(_catalog(lake.home)) as con:
-        rows = con.execute("SELECT snapshot_id, snapshot_time FROM ducklake_snapshot").fetchall()
+    rows = lake.frame(f"SELECT snapshot_id, snapshot_time::VARCHAR FROM {CATALOG}.ducklake_snapshot").rows()
     snapshots = [(int(number), datetime.fromisoformat(text).replace(tzinfo=None)) for number, text in rows]
     gone = to_expire(snapshots, now, retention)[:EXPIRE_AT_ONCE]
     if gone:

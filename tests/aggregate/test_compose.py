@@ -15,7 +15,9 @@ sqlglot = pytest.importorskip("sqlglot", reason="sqlglot stands in tests/require
 GROUPS = grouped(list(metrics().values()))
 WINDOWS = {
     "present": Window("420700", date(2026, 1, 1), date(2026, 2, 1)),
-    "as known, one area": Window("420700", date(2026, 1, 1), date(2026, 2, 1), datetime(2026, 1, 15), ("420700", "420702")),
+    "as known, one area": Window(
+        "420700", date(2026, 1, 1), date(2026, 2, 1), datetime(2026, 1, 15), ("420700", "420702")
+    ),
 }
 
 
@@ -24,7 +26,9 @@ def _grains(group: list[Metric]) -> list:
 
 
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
-def test_every_composed_statement_runs_on_an_empty_store_and_turns_into_spark_sql(empty_lake: Lake, window: Window) -> None:
+def test_every_composed_statement_runs_on_an_empty_store_and_turns_into_spark_sql(
+    empty_lake: Lake, window: Window
+) -> None:
     from data_pipeline.aggregate.engine import DuckEngine, areas_of
     from data_pipeline.cities import built_in_packs
 
@@ -33,7 +37,9 @@ def test_every_composed_statement_runs_on_an_empty_store_and_turns_into_spark_sq
         for grain in _grains(group):
             composed = compose(group, window, grain)
             assert engine.run(composed, areas).is_empty()
-            spark = sqlglot.transpile(composed.sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
+            spark = sqlglot.transpile(
+                composed.sql, read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE
+            )
             assert len(spark) == 1 and sqlglot.parse_one(spark[0], read="spark") is not None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from toy import NOW, Toy, toy_city
@@ -15,9 +15,15 @@ from data_pipeline.store.lake import Lake
 
 START = datetime(2026, 3, 29, 20)  # local time; three days and a half over the end of a month
 HOURS = st.integers(0, 84)
-LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# a store answers in milliseconds, not microseconds: few examples, and no minutes spent on making a failing one smaller
+LIMITS = settings(
+    max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
 
-charging = st.tuples(st.sampled_from(["a", "b", "c"]), HOURS, st.integers(0, 50), st.one_of(st.none(), st.integers(0, 8)))
+charging = st.tuples(
+    st.sampled_from(["a", "b", "c"]), HOURS, st.integers(0, 50), st.one_of(st.none(), st.integers(0, 8))
+)
 charging_deliveries = st.lists(st.lists(charging, min_size=1, max_size=8), min_size=1, max_size=5)
 tickets = st.tuples(st.integers(1, 6), HOURS, st.one_of(st.none(), st.integers(0, 60)), st.booleans())
 ticket_deliveries = st.lists(st.lists(tickets, min_size=1, max_size=6), min_size=1, max_size=4)
@@ -32,7 +38,9 @@ def rebuilt(toy: Toy) -> pl.DataFrame:
 
 @LIMITS
 @given(deliveries=charging_deliveries)
-def test_late_repeated_and_corrected_records_end_in_the_readings_of_a_rebuild(empty_lake: Lake, deliveries: list) -> None:
+def test_late_repeated_and_corrected_records_end_in_the_readings_of_a_rebuild(
+    empty_lake: Lake, deliveries: list
+) -> None:
     with toy_city(empty_lake) as toy:
         toy.sites("charging_stations", PLACES)
         for number, delivery in enumerate(deliveries):
@@ -43,7 +51,9 @@ def test_late_repeated_and_corrected_records_end_in_the_readings_of_a_rebuild(em
             }  # fmt: skip
             toy.deliver("charging_hourly", list(rows.values()), NOW + timedelta(minutes=number))
         kept = toy.readings()
-        present = toy.lake.frame("SELECT energy_kwh FROM rec_charging_hourly WHERE known_to_utc IS NULL")["energy_kwh"].sum()
+        present = toy.lake.frame("SELECT energy_kwh FROM rec_charging_hourly WHERE known_to_utc IS NULL")[
+            "energy_kwh"
+        ].sum()
         city = kept.filter((pl.col("metric") == "charging.energy_kwh") & (pl.col("area_id") == "toy"))
         for grain in ("hour", "day", "month"):
             assert city.filter(pl.col("grain") == grain)["numerator"].sum() == present
@@ -66,7 +76,11 @@ def test_tickets_that_move_to_another_day_leave_the_day_they_counted_on(empty_la
                 }  # fmt: skip
             toy.deliver("service_requests", list(rows.values()), NOW + timedelta(minutes=number))
         kept = toy.readings()
-        closed = toy.lake.value("SELECT count(*) FROM rec_service_requests WHERE known_to_utc IS NULL AND status = 'closed'")
-        months = kept.filter((pl.col("metric") == "services.solved_share") & (pl.col("area_id") == "toy") & (pl.col("grain") == "month"))
+        closed = toy.lake.value(
+            "SELECT count(*) FROM rec_service_requests WHERE known_to_utc IS NULL AND status = 'closed'"
+        )
+        months = kept.filter(
+            (pl.col("metric") == "services.solved_share") & (pl.col("area_id") == "toy") & (pl.col("grain") == "month")
+        )
         assert months["n"].sum() == closed
         assert_frame_equal(kept, rebuilt(toy), check_exact=False, rel_tol=1e-12)

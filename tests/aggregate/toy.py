@@ -82,7 +82,9 @@ class Toy:
     def refresh(self, touched: dict, now: datetime = NOW) -> int:
         """Refresh what was touched under the present commit number, and note the commit."""
         written = refresh(self.lake, {"toy": self.pack}, touched, commit_seq=self.seq, now=now)
-        self.lake.append("commits", pl.DataFrame({"commit_seq": [self.seq], "at_utc": [now], "what": ["test"], "cities": ["toy"]}))
+        self.lake.append(
+            "commits", pl.DataFrame({"commit_seq": [self.seq], "at_utc": [now], "what": ["test"], "cities": ["toy"]})
+        )
         return written
 
     def sites(self, dataset: str, places: dict[str, str], opened_on: date | None = None) -> None:

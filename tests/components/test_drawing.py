@@ -124,3 +124,9 @@ def test_a_trend_never_connects_across_missing_data() -> None:
 def test_a_trend_of_shares_stands_in_per_cent() -> None:
     figure = trend.trend_figure([(datetime(2026, 1, 1), 0.5)], metric("services.on_time_share"), TZ, "zh", "dark")
     assert figure["data"][-1]["y"] == [50.0]
+
+
+def test_classes_of_whole_numbers_name_their_last_value() -> None:
+    # HJ 633: 优 0–50, 良 51–100, 严重污染 above 300
+    words = [c.label for c in city_map.classes(metric("environment.aqi_daily"), [], "light", "zh")]
+    assert words[0] == "优 ≤50" and words[1] == "良 51–100" and words[-1] == "严重污染 ≥301"

@@ -111,3 +111,18 @@ def test_periods_are_told_on_the_citys_clock() -> None:
 def test_a_moment_of_another_year_names_the_year() -> None:
     assert formats.moment(datetime(2025, 1, 2, 3, 4), TZ, "zh", NOW) == "2025年1月2日 11:04"
     assert formats.moment(None, TZ, "zh", NOW) == "暂无数据"
+
+
+def test_figures_side_by_side_share_one_unit() -> None:
+    shown, unit = formats.alike([37300, 6727, None], "kwh", 0, "zh")
+    assert [f.text for f in shown] == ["3.73 万千瓦时", "0.67 万千瓦时", "暂无数据"] and unit == "万千瓦时"
+    small, unit = formats.alike([900, 20], "kwh", 0, "zh")
+    assert [f.text for f in small] == ["900 千瓦时", "20 千瓦时"] and unit == "千瓦时"
+    fast, unit = formats.alike([503653, 800], "kbps", 0, "zh")
+    assert [f.text for f in fast] == ["503.7 兆比特/秒", "0.8 兆比特/秒"]
+
+
+def test_a_sum_over_an_open_day_is_called_so_far() -> None:
+    today = replace(READING, grain="day", is_open=True)
+    assert formats.period_words(today, TZ, "zh", NOW, so_far=True) == "今日累计"
+    assert formats.period_words(replace(today, is_open=False), TZ, "zh", NOW, so_far=True) == "11月22日"

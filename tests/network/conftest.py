@@ -26,11 +26,11 @@ class Running:
 
 @pytest.fixture(scope="session")
 def build_contacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[Contact]]:
-    """Home folder of a store of two days, and whom its build contacted."""
+    """Home folder of a store of one day, and whom its build contacted."""
     need_strace()
     folder = tmp_path_factory.mktemp("network")
     home = folder / "home"
-    command = ["-m", "data_pipeline", "build", "--city", CITY, "--days", "2", "--home", str(home)]
+    command = ["-m", "data_pipeline", "build", "--city", CITY, "--days", "1", "--home", str(home)]
     return home, run_traced(command, folder, "build", timeout_s=300)
 
 

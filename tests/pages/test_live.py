@@ -156,7 +156,7 @@ def test_text_answers_are_compressed_and_static_ones_once(client: TestClient) ->
     raw = client.get("/assets/app.js", headers={"accept-encoding": "identity"})
     packed = client.get("/assets/app.js", headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip" and packed.text == raw.text
-    assert int(packed.headers["content-length"]) == len(gzip.compress(raw.content, 9, mtime=0))
+    assert int(packed.headers["content-length"]) == len(gzip.compress(raw.content, 6, mtime=0))
 
 
 def test_a_warm_view_keeps_its_budget(client: TestClient) -> None:

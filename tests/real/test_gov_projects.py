@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,14 @@ def test_share_spent_is_money_spent_over_money_planned(new_york: Town, projects:
     reading = new_york.readings("plan.project_spend_share", "day").row(0, named=True)
     spent, total = sum(p["combined_prior_actuals"] for p in kept), sum(p["combined_total"] for p in kept)
     assert reading["value"] == pytest.approx(spent / total)
+
+
+def test_the_command_takes_the_file_as_a_process_of_its_own(tmp_path: Path, shared_data: Path) -> None:
+    town = found(tmp_path, "new_york", "America/New_York", "-74.3,40.4,-73.6,41.0")
+    file = shared_data / "gov_projects_nyc/projects.geojson.gz"
+    command = [sys.executable, "-m", "data_pipeline", "import", file, "--mapping", "nyc_capital_projects", "--city", town.id]
+    command += ["--home", town.home.root, "--packs", town.packs, "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2])
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert (receipt["rows_in"], receipt["accepted"], receipt["quarantined"]) == (544, 543, 1)
