@@ -105,6 +105,9 @@ def create_app(
         index_string=INDEX.format(theme=DEFAULT_THEME, ground=COLORS[DEFAULT_THEME]["bg"]),
     )
     app.layout = shell.layout
+    # Dash gathers scripts and styles at its first request to "/" only: a first request to a deep address
+    # (a bookmark, a wall) would get a page without them
+    app._setup_server()
     server.state.views = views
     if home is not None:
         install_access(server, home)

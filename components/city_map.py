@@ -116,7 +116,9 @@ def map_figure(
     scale = classes(metric, readings, theme, lang)
     by_area = {r.area: r for r in readings}
     values = [by_area[p.id].value if p.id in by_area else None for p in places]
-    texts = [formats.figure(v, metric.unit, metric.decimals, lang).text for v in values]
+    texts = [f.text for f in formats.alike(values, metric.unit, metric.decimals, lang)[0]]
+    # the legend has the unit
+    short = [f.text if f.unit in ("", "%") else f.number for f in formats.alike(values, metric.unit, metric.decimals, lang)[0]]
     name = pick(metric.name_zh, metric.name_en, lang)
     fills = [color("no-data", theme), *(c.fill for c in scale)]
     n = len(fills)
@@ -125,7 +127,7 @@ def map_figure(
              "font": {"family": FONT_FAMILY, "size": 14, "color": color("ink", theme)}}  # fmt: skip
     dense = len(places) > 12
     labels = [p.name if dense or not show_values else f"{p.name}<br>{text}"
-              for p, text in zip(places, texts, strict=True)]  # fmt: skip
+              for p, text in zip(places, short, strict=True)]  # fmt: skip
     traces: list[dict[str, Any]] = [
         {
             "type": "choroplethmap", "geojson": base.url(layer), "featureidkey": "id",

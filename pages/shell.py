@@ -141,7 +141,8 @@ def _city_link(request: PageRequest, city_id: str) -> html.A:
     if not ready:
         label.append(html.Small(t("nav.building", request.lang)))
     classes = " ".join(c for c, on in (("is-active", current), ("is-building", not ready)) if on)
-    return html.A(label, href=request.href("/", city=city_id), className=classes,
+    title = "" if ready else f"{request.name(pack)} · {t('nav.building', request.lang)}"
+    return html.A(label, href=request.href("/", city=city_id), className=classes, title=title,
                   **({"aria-current": "true"} if current else {}))  # fmt: skip
 
 

@@ -97,8 +97,21 @@ class CityReadings:
         for metric in group:
             native = pl.concat(days[metric.id])
             archived = self.figures(metric, "day", from_day, to_day)
+            if metric.period_on:
+                native = self._whole_cases(native, archived)
             archived = archived.filter(~pl.col("local_day").is_in(native["local_day"].unique().to_list()))
             yield metric, "day", _with_origin(native, archived), from_day, to_day
+
+    def _whole_cases(self, native: pl.DataFrame, archived: pl.DataFrame) -> pl.DataFrame:
+        """Records without the days on which the archive stands on more cases than the store holds.
+
+        A case counts on the day it was closed or fell due. In the first weeks of a city's records
+        only the cases received since then are there: the quickly closed ones, a biased part.
+        """
+        city = self.pack.city_area.id
+        both = archived.filter(pl.col("area_id") == city).join(native.filter(pl.col("area_id") == city), on="local_day", suffix="_own")
+        fuller = both.filter(pl.col("n") > pl.col("n_own"))["local_day"].to_list()
+        return native.filter(~pl.col("local_day").is_in(fuller)) if fuller else native
 
     def _has_records(self, dataset: str, from_day: date, to_day: date) -> bool:
         """Whether the city's records of a dataset may lie in some days: archives reach far before them."""
@@ -107,9 +120,9 @@ class CityReadings:
                 f'SELECT min(local_day) AS first, max(local_day) AS last FROM "{contract(dataset).table}" WHERE city = ?',
                 [self.pack.id],
             ).row(0)
-            self._spans[dataset] = found
+            self._spans[dataset] = (found[0], found[1])
         first, last = self._spans[dataset]
-        if first is None:
+        if first is None or last is None:
             return False
         reach = LONGEST_CASE if any(m.period_on for m in metrics().values() if m.dataset == dataset) else timedelta(0)
         return first < to_day and from_day <= last + reach

@@ -145,12 +145,12 @@ def records_frame(
         local = event.replace(tzinfo=UTC).astimezone(pack.tz)
         record |= {
             "city": pack.id, "locality_id": (localities or {}).get(str(row.get("area_id")), _LOCALITY), "h3_r9": None,
-            "place_basis": "area", "event_at_utc": event, "utc_offset_s": int(local.utcoffset().total_seconds()),
+            "place_basis": "area", "event_at_utc": event, "utc_offset_s": int((local.utcoffset() or timedelta(0)).total_seconds()),
             "local_day": local.date(), "is_simulated": is_simulated, "delivery_id": delivery_id, "row_number": number,
             "known_from_utc": arrival, "known_to_utc": None, "commit_seq": commit_seq,
         }  # fmt: skip
         made.append(record)
-    types = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean, "DATE": pl.Date,
+    types: dict[str, Any] = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64, "BOOLEAN": pl.Boolean, "DATE": pl.Date,
              "TIMESTAMP": pl.Datetime("us"), "INTEGER": pl.Int32, "UBIGINT": pl.UInt64}  # fmt: skip
     schema = {name: types[kind] for name, kind in records_columns(declared).items()}
     return pl.DataFrame(made, schema=schema, orient="row")

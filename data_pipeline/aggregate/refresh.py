@@ -95,8 +95,8 @@ class _Work:
     def __init__(self, lake: Lake, pack: Pack, commit_seq: int, now: datetime) -> None:
         self.lake, self.pack, self.commit_seq, self.now = lake, pack, commit_seq, now
         self.readings = CityReadings(lake, pack)
-        self._changed: list[pl.DataFrame] = []
-        self._replaced: list[pl.DataFrame] = []
+        self._fresh: list[pl.DataFrame] = []
+        self._before: list[pl.DataFrame] = []
         self._stored: pl.DataFrame | None = None
 
     def run(self, touched: dict[str, set[date]], progress: Progress | None) -> int:
@@ -114,6 +114,7 @@ class _Work:
             written += self._group(group, group_days)
             if progress is not None:
                 progress(f"{self.pack.id} {group[0].dataset}", done + 1, len(plan))
+        written += self._flush()
         if stocks:
             ids = sorted({m.id for group in stocks for m in group})
             self.readings.load_figures(ids, *EVER)
@@ -245,7 +246,7 @@ class _Work:
         return found if found.height else None
 
     def _keep(self, metric: Metric, grain: Grain, parts: pl.DataFrame, from_day: date, to_day: date) -> int:
-        """Note which rows of a piece are new or differ; in a store without readings write them at once."""
+        """Note a piece and the stored rows it stands against; in a store without readings write it at once."""
         rows = reading_rows(metric, grain, parts, self.pack, self.now)
         if self._stored is None:
             return self._append(rows)
@@ -254,16 +255,18 @@ class _Work:
             midnight_utc(from_day, tz), midnight_utc(to_day, tz), closed="left"
         )
         stored = self._stored.filter((pl.col("metric") == metric.id) & (pl.col("grain") == grain) & within)
-        changed = _different(rows, stored)
-        self._changed.append(changed)
-        self._replaced.append(changed.select(KEYS).join(stored.select(KEYS), on=KEYS, how="semi"))
+        self._fresh.append(rows)
+        self._before.append(stored)
         return 0
 
     def _flush(self) -> int:
-        """Take the replaced rows out and put the changed ones in: one statement each."""
-        if not self._changed:
+        """Take the rows out that differ and put the new ones in: one statement each."""
+        if not self._fresh:
             return 0
-        replaced = pl.concat(self._replaced)
+        stored = pl.concat(self._before)
+        changed = _different(pl.concat(self._fresh), stored)
+        self._fresh, self._before = [], []
+        replaced = changed.select(KEYS).join(stored.select(KEYS), on=KEYS, how="semi")
         if replaced.height:
             first, last = replaced["period_start_utc"].min(), replaced["period_start_utc"].max()
             with self.lake.shown("replaced_keys", replaced):
@@ -273,7 +276,7 @@ class _Work:
                     " (SELECT (metric, area_id, grain, period_start_utc) FROM replaced_keys)",
                     [self.pack.id, first, last, replaced["metric"].unique().to_list()],
                 )
-        return self._append(pl.concat(self._changed))
+        return self._append(changed)
 
     def _append(self, rows: pl.DataFrame) -> int:
         rows = rows.sort("metric", "grain", "area_id", "period_start_utc")

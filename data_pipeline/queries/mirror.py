@@ -134,7 +134,7 @@ class Mirror:
                 f"{SELECT.replace('SELECT metric', 'SELECT r.metric').replace(' grain,', ' r.grain,')} FROM readings AS r"
                 " JOIN newest_periods AS p ON p.metric = r.metric AND p.grain = r.grain"
                 " WHERE r.city = ? AND r.period_start_utc >= ? AND r.period_start_utc > p.newest - INTERVAL 72 HOUR",
-                [city, (newest["newest"].min() or datetime(9000, 1, 1)) - RECENT],
+                [city, min(newest["newest"].to_list(), default=datetime(9000, 1, 1)) - RECENT],
             )
         return pl.concat([long, short])
 

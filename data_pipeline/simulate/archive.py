@@ -16,6 +16,7 @@ from data_pipeline.metrics import Metric, metrics
 from data_pipeline.simulate import tables
 from data_pipeline.simulate.clock import datetimes, moment, seconds
 from data_pipeline.simulate.figures import TABLE, Figure, Figures, Window
+from data_pipeline.simulate.services import LONGEST_S
 
 if TYPE_CHECKING:
     from data_pipeline.simulate.simulator import SimDelivery, Simulator
@@ -40,22 +41,44 @@ def quarters(simulator: Simulator, start_utc: datetime, until_utc: datetime) -> 
         high = min(following.toordinal(), last)
         known = min(moment(world.midnight_s(high)) + timedelta(days=1), until_utc)
         name = f"{simulator.pack.id}_figures_{day:%Y%m%d}_{date.fromordinal(high - 1):%Y%m%d}.parquet"
-        yield SimDelivery("figures", name, known, None, partial(_write, figures, (low, high)))
+        yield SimDelivery("figures", name, known, None, partial(_write, figures, (low, high), ()))
         low = high
 
 
-def _write(figures: Figures, window: Window, path: Path) -> None:
-    tables.CASES["figures"].save(table(figures, window), path)
+def closing_weeks(simulator: Simulator, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
+    """The old hotline's figures of the first weeks of the history, known at their end.
+
+    Records begin with the tickets received since `start_utc`; what is counted by the day of
+    closing or the day due also rests on older ones, for as long as a ticket may live.
+    """
+    from data_pipeline.simulate.simulator import SimDelivery
+
+    world = simulator.world
+    low, last = world.local_ordinal(seconds(start_utc)), world.local_ordinal(seconds(until_utc))
+    high = min(low + LONGEST_S // 86400 + 1, last)
+    if high > low and simulator.simulated("service_requests"):
+        known = min(moment(world.midnight_s(high)) + timedelta(days=1), until_utc)
+        name = f"{simulator.pack.id}_figures_hotline_{date.fromordinal(low):%Y%m%d}_{date.fromordinal(high - 1):%Y%m%d}.parquet"
+        ids = tuple(m.id for m in archived_metrics() if m.period_on)
+        yield SimDelivery("figures", name, known, None, partial(_write, Figures(simulator), (low, high), ids))
 
 
-def table(figures: Figures, window: Window) -> pl.DataFrame:
-    """Figures of a window of local days in the contract's columns: every day, and every month it holds whole."""
-    wanted = {m.id: m for m in archived_metrics()}
+def _write(figures: Figures, window: Window, ids: tuple[str, ...], path: Path) -> None:
+    tables.CASES["figures"].save(table(figures, window, ids), path)
+
+
+def table(figures: Figures, window: Window, ids: tuple[str, ...] = ()) -> pl.DataFrame:
+    """Figures of a window of local days in the contract's columns: every day, and every month it holds whole.
+
+    `ids`: these metrics only, days only; empty for all.
+    """
+    wanted = {m.id: m for m in archived_metrics() if not ids or m.id in ids}
     parts: list[_Part] = []
-    for dataset in TABLE:
+    for dataset in dict.fromkeys(m.dataset for m in wanted.values()):
         for metric_id, figure in figures.of(dataset, window).items():
             if metric_id in wanted:
-                parts += _parts(wanted[metric_id], figure, window)
+                found = _parts(wanted[metric_id], figure, window)
+                parts += found[:1] if ids else found
     return _frame(figures, parts)
 
 

@@ -36,7 +36,7 @@ class AirQuality(_Stations):
     dataset = "air_quality"
     station_kind = "air"
     delay_s = 900
-    dirt = Dirt(repeated=0.003, unknown_site=0.001, old_clock=0.0005, impossible=0.0015)
+    dirt = Dirt(repeated=0.0025, unknown_site=0.001, old_clock=0.0005, impossible=0.0004)
 
     def values(self, i: np.ndarray, clock: Clock) -> dict[str, np.ndarray]:
         world, t = self.world, clock.t_s

@@ -97,11 +97,15 @@ class Ground:
 
     def _centre(self) -> tuple[float, float]:
         """Seat of the most densely settled district: the main urban area."""
-        districts = [a for a in self.pack.areas.values() if a.level == "district" and a.population and a.area_km2]
-        main = max(districts, key=lambda a: a.population / a.area_km2, default=self.pack.city_area)
-        if main.seat or main.centroid:
-            lon, lat = main.seat or main.centroid
-            return float(lon), float(lat)
+        dense = {
+            a.id: a.population / a.area_km2
+            for a in self.pack.areas.values()
+            if a.level == "district" and a.population and a.area_km2
+        }
+        main = self.pack.areas[max(dense, key=lambda area: dense[area])] if dense else self.pack.city_area
+        seat = main.seat or main.centroid
+        if seat is not None:
+            return float(seat[0]), float(seat[1])
         point = shapely.point_on_surface(self._region())
         return point.x, point.y
 
@@ -154,7 +158,7 @@ class Ground:
     def _stations(self) -> list[RailStation]:
         if not self.pack.has_layer("stations"):
             return []
-        found = []
+        found: list[RailStation] = []
         for properties, point in self.features("stations", properties=True):
             if shapely.contains_xy(self.region, point.x, point.y) and not self.water.contains(point):
                 name = feature_name(properties)

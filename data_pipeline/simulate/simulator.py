@@ -213,6 +213,10 @@ class Simulator:
         """
         start_s, until_s = seconds(start_utc), seconds(until_utc)
         found = [d for stream in self.streams for d in self._chunks(stream, start_s, until_s)]
+        if self.simulated("figures"):
+            from data_pipeline.simulate.archive import closing_weeks
+
+            found += closing_weeks(self, start_utc, until_utc)
         yield from sorted(found, key=lambda d: d.known_from_utc)
 
     def _chunks(self, stream: Stream, start_s: int, until_s: int) -> Iterator[SimDelivery]:

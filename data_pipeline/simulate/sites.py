@@ -308,8 +308,8 @@ class SiteMaker:
                 water = next(w for w in self.climate.water if w.match in name)
                 found.append((round(near.x, 6), round(near.y, 6), patch, (name, water)))
         found = found[:wanted]
-        lon, lat, patch = (np.array([f[k] for f in found]) for k in range(3))
-        return Spot(lon.astype(float), lat.astype(float), patch.astype(int)), [f[3] for f in found]
+        lon, lat = np.array([f[0] for f in found], dtype=float), np.array([f[1] for f in found], dtype=float)
+        return Spot(lon, lat, np.array([f[2] for f in found], dtype=int)), [f[3] for f in found]
 
     @staticmethod
     def _along(shore: shapely.Geometry, part: float) -> shapely.Point:

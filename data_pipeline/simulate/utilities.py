@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WORKDAY, Clock, bumps
-from data_pipeline.simulate.feed import Feed
+from data_pipeline.simulate.feed import Dirt, Feed
 from data_pipeline.simulate.rng import normal, smooth, uniform
 
 DAY = 86400
@@ -23,6 +23,8 @@ class PowerLoad(Feed):
     register = "substations"
     cadence_s = 900
     delay_s = 120
+    late_share = 0.0004  # few substations: one that is missing shows in every curve
+    dirt = Dirt(repeated=0.0012, unknown_site=0.0012, old_clock=0.0005, impossible=0.0001)
 
     def values(self, i: np.ndarray, clock: Clock) -> dict[str, np.ndarray]:
         sites, t = self.sites, clock.t_s

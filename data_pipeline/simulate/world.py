@@ -111,7 +111,7 @@ class World:
     def _block(self, block: int) -> dict[int, tuple[Incident, ...]]:
         """Incidents by the local day they start on, for one block of days."""
         days = np.arange(block * BLOCK_DAYS, (block + 1) * BLOCK_DAYS)
-        starts = np.array([self.midnight_s(d) for d in days])
+        starts = np.array([self.midnight_s(int(d)) for d in days])
         clock = self.clock(starts + DAY // 2)
         rain = self.weather.rain_day(clock.day, clock.year_part)
         hours = self.clock(starts[:, None] + np.arange(24)[None, :] * 3600)

@@ -16,7 +16,7 @@ SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e => {
   return own && e.offsetParent !== null && !e.closest('.maplibregl-map, .warm-up')
     && parseFloat(getComputedStyle(e).fontSize) < 12;
 }).map(e => e.className + ': ' + e.textContent.slice(0, 30))"""
-CUT_REGIONS = """() => [...document.querySelectorAll('.panel, .kpis, .figure-row, .kpi, .header, .map-foot')].filter(e =>
+CUT_REGIONS = """() => [...document.querySelectorAll('.panel, .kpis, .figure-row, .kpi, .header, .map-foot, .row-note, .kpi-words')].filter(e =>
   e.offsetParent !== null && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)
 ).map(e => e.className + ' ' + (e.id || '') + ' ' + [e.scrollWidth, e.clientWidth, e.scrollHeight, e.clientHeight])"""
 OVERLAPS = """() => {

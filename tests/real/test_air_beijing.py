@@ -134,3 +134,13 @@ def test_daily_aqi_equals_exact_fractions_after_the_standard_in_force_then(beiji
             assert readings[pl.select(day).item()] == expected, key
             compared += 1
     assert compared == 39  # of 60 days: on the others a pollutant has fewer than 20 hours at a station
+
+
+def test_the_weather_columns_of_the_same_file_are_a_delivery_of_their_own(beijing: Town, files: list[Path]) -> None:
+    beijing.bring(files[0], "air_beijing_weather")
+    raw = pl.read_csv(files[0], null_values=["NA"], infer_schema_length=None)
+    got = beijing.records("weather_observations")
+    assert got.height == HOURS
+    assert got["temperature_c"].sum() == pytest.approx(raw["TEMP"].sum())
+    assert got["rain_mm"].sum() == pytest.approx(raw["RAIN"].sum())
+    assert got.filter(pl.col("wind_deg") == 337.5).height == raw.filter(pl.col("wd") == "NNW").height > 0

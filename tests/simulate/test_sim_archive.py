@@ -119,6 +119,20 @@ def test_archive_files_are_known_before_the_history_begins(ezhou: Simulator) -> 
     assert seconds(found[0].known_from_utc) == ezhou.world.midnight_s(date(2026, 4, 2))
 
 
+def test_what_counts_by_closing_day_is_archived_until_the_old_tickets_are_gone(ezhou: Simulator, tmp_path) -> None:  # noqa: ANN001
+    start, until = datetime(2026, 9, 22, 16), datetime(2026, 11, 22, 6)
+    found = [d for d in ezhou.history(start, until) if d.dataset == "figures"]
+    assert len(found) == 1
+    found[0].write(tmp_path / "f.parquet")
+    rows = pl.read_parquet(tmp_path / "f.parquet")
+    assert set(rows["metric_id"]) == {m.id for m in metrics().values() if m.dataset == "service_requests" and m.period_on}
+    assert set(rows["grain"]) == {"day"} and rows["period_start"].n_unique() == 27
+    assert seconds(found[0].known_from_utc) == ezhou.world.midnight_s(date(2026, 10, 21))
+    # from then on every ticket that is closed was received after the start
+    life = ezhou.tickets.created(seconds(start) - 40 * 86400, seconds(start))
+    assert life["closed_s"].max() < ezhou.world.midnight_s(date(2026, 10, 20))
+
+
 # standards: HJ 633-2026 and HJ 633-2012, worked values of table 3
 @pytest.mark.parametrize(("item", "given", "new", "old"), [
     ("pm25", [35, 36, 50, 60, 61, 75], [50, 52, 80, 100, 101, 114], [50, 52, 69, 82, 83, 100]),

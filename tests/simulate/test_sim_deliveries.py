@@ -37,7 +37,7 @@ def prepared(ezhou: Simulator, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_every_simulated_dataset_of_the_pack_is_delivered(ezhou: Simulator, prepared: dict) -> None:
-    wanted = {d for d, s in ezhou.pack.sources.items() if s.state == "simulated"} - {"figures"}
+    wanted = {d for d, s in ezhou.pack.sources.items() if s.state == "simulated"}
     assert set(prepared) == wanted
 
 
