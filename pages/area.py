@@ -120,11 +120,13 @@ def _map(
     parts = af.parts_of(request, area)
     level = parts[0].level
     shape = city.geometry(area.id)
-    box = dots.padded(tuple(shape.bounds) if shape is not None else city.bbox)
+    # an area without parts is seen among its neighbours
+    margin = 0.06 if city.children(area.id) else 0.6
+    box = dots.padded(tuple(shape.bounds) if shape is not None else city.bbox, margin)
     base = dots.focused(basemap.base_map(request), box)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in parts if a.centroid]
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 events=events, revision=f"area-{area.id}")  # fmt: skip
+                                 events=events, revision=f"area-{area.id}", show_values=len(parts) <= 4)  # fmt: skip
     figure = dots.with_outline(figure, shapely.geometry.mapping(shape) if shape is not None else None, request.theme,
                                dashed=area.approximate)  # fmt: skip
     dataset = site_dataset(request, sites)

@@ -246,7 +246,8 @@ def _quarantine_row(request: PageRequest, row: QuarantinedRow) -> list[Any]:
         dataset_name(request, row.dataset),
         html.Span(rule, title=row.rule),
         words,
-        row.reason,
+        # the words the check recorded, in the language it recorded them in
+        html.Span(row.reason, className="reason", lang="en"),
         html.Div(shown, className="original"),
         mark(quarantine_state_words(row.state, lang), "plain"),
     ]  # fmt: skip
@@ -284,7 +285,7 @@ def _layers(request: PageRequest) -> list[Any]:
         html.P(_rights_summary(city, lang), className="data-summary"),
         table.table([t(f"data.{h}", lang) for h in heads], rows, lang, id=live_id("data-layers"), class_name="wide-table layer-table"),
         *([html.H2(t("data.facts", lang)),
-           table.table([t(f"data.{h}", lang) for h in heads], facts, lang, id=live_id("data-facts"), class_name="wide-table layer-table")]
+           table.table([t(f"data.{h}", lang) for h in ("fact", *heads[1:])], facts, lang, id=live_id("data-facts"), class_name="wide-table layer-table")]
           if facts else []),
         html.P(t("map.approval_no", lang, number=city.map_approval_number) if city.map_approval_number
                else t("map.approval", lang), className="note"),

@@ -252,7 +252,9 @@ def _history(request: PageRequest, site: Site, records: Records | None, kinds: S
         return html.Section([head, html.P(t("site.no_reports", lang), className="note")], className="site-history")
     drawable = [n for n in cells.chart_columns(records.contract, records.columns) if any(v is not None for v in records.of(n))]
     wanted = request.params.get("column", "")
-    shown = wanted if wanted in drawable else next(iter(drawable), "")
+    # a line that never moves tells less than one that does
+    moving = [n for n in drawable if len(set(records.of(n))) > 1]
+    shown = wanted if wanted in drawable else next(iter(moving or drawable), "")
     tabs = [html.A(pick(records.contract.columns[n].zh, records.contract.columns[n].en, lang), href=request.href(column=n),
                    className="is-active" if n == shown else "") for n in drawable]  # fmt: skip
     sets = [html.A(dataset_name(request, d), href=request.href(dataset=d, column=None),

@@ -23,14 +23,14 @@ CITY = "500114"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, building.Built, list]:
-    """黔江 with two days of records and two months of archive, at a third of its size."""
+    """黔江 with a day of records and a month of archive, at a third of its size."""
     home = Home(tmp_path_factory.mktemp("home"))
     calls: list = []
     packs = built_in_packs()
-    months, building.ARCHIVE_MONTHS = building.ARCHIVE_MONTHS, 2
+    months, building.ARCHIVE_MONTHS = building.ARCHIVE_MONTHS, 1
     try:
         with Lake.writer(home, "test") as lake:
-            built = build_city(Writer(lake, packs, home), packs[CITY], 2, 3, UNTIL, lambda *a: calls.append(a), 0.3)
+            built = build_city(Writer(lake, packs, home), packs[CITY], 1, 3, UNTIL, lambda *a: calls.append(a), 0.3)
     finally:
         building.ARCHIVE_MONTHS = months
     return home, built, calls
@@ -93,7 +93,7 @@ def test_removing_a_source_takes_its_records_figures_and_readings(store: tuple, 
     pack.sources = pack.sources | {"power_load": pack.sources["power_load"].model_copy(update={"state": "real"})}
     with Lake.writer(home, "test") as lake:
         removed = remove_simulated(Writer(lake, {CITY: pack}, home), pack, "power_load")
-    assert removed > 500
+    assert removed > 200
     left = _frame(home, """
         SELECT (SELECT count(*) FROM rec_power_load) AS records,
                (SELECT count(*) FROM rec_figures WHERE starts_with(metric_id, 'energy.')) AS figures,

@@ -1,7 +1,7 @@
 """The process that is killed: it commits deliveries in a loop. `python -m tests.torture.child HOME LEDGER`.
 
 Delivery n is a pure function of n, so that it can be delivered again after a kill and checked by
-anybody. The ledger gets a line for a delivery only after its commit has returned.
+anybody. The ledger gets a line `begin` before a commit and a line `done` only after it has returned.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 import polars as pl
 
@@ -68,13 +69,19 @@ def main(home: Home, ledger: Path) -> None:
         number = 0 if done is None else int(done)
         print("ready", flush=True)
         while True:
+            note(written, f"begin {number}")
             with writer.commit(f"delivery {number}") as commit:
                 commit.take(delivery(folder, "charging_hourly", hours(number), f"hours-{number:06d}.csv"))
             receipt = commit.receipts[0]
-            written.write(f"{number} {receipt.delivery_id} {receipt.status} {receipt.accepted} {receipt.snapshot}\n")
-            written.flush()
-            os.fsync(written.fileno())
+            note(written, f"done {number} {receipt.delivery_id} {receipt.status} {receipt.accepted}")
             number += 1
+
+
+def note(ledger: TextIO, line: str) -> None:
+    """Write a line that outlives the process."""
+    ledger.write(f"{line}\n")
+    ledger.flush()
+    os.fsync(ledger.fileno())
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def main(home: Home, report: Path) -> None:
                         problems.append({"snapshot": snapshot.id if snapshot else None, "broken": {k: str(v) for k, v in bad.items()}})
                     if (home.root / "enough").exists():
                         break
-                    time.sleep(0.01)
+                    time.sleep(0.05)
         except StoreError as error:
             if "there is no store" not in error.message:
                 problems.append({"error": error.message})
