@@ -49,11 +49,14 @@ log = logging.getLogger(__name__)
 class LiveDelivery(Protocol):
     """What a simulated supplier delivers: `write` makes the file at the given path."""
 
-    dataset: str
-    filename: str
-    known_from_utc: datetime
-    mapping: str | None
-    write: Callable[[Path], None]
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
+    @property
+    def mapping(self) -> str | None: ...
+    @property
+    def write(self) -> Callable[[Path], None]: ...
 
 
 # deliveries of a city due in (after, until]; both naive UTC
@@ -155,20 +158,15 @@ class Pipeline:
     # ------------------------------------------------------------------ live sources
 
     def _cities(self) -> None:
-        """Cities that have data, and up to when the simulator has delivered each."""
+        """Cities that have data, and up to when the simulator has delivered each (builds say so, too)."""
         lake = self.writer.lake
-        known = lake.frame(
-            "SELECT city, max(known_from_utc) AS until FROM deliveries WHERE is_simulated AND operator <> ? GROUP BY city",
-            [LIVE_OPERATOR],
-        )
-        self.cursors = dict(known.iter_rows())
         marks = lake.frame("SELECT what, cities FROM commits WHERE starts_with(what, ?)", [LIVE_MARK])
         for what, cities in marks.iter_rows():
             until = datetime.fromisoformat(what.removeprefix(LIVE_MARK).split(" ")[0])
             for city in cities.split(","):
                 self.cursors[city] = max(until, self.cursors.get(city, until))
-        ready = lake.frame("SELECT DISTINCT city FROM deliveries WHERE status = 'accepted'")["city"].to_list()
-        for city in ready:
+        real = lake.frame("SELECT DISTINCT city FROM deliveries WHERE status = 'accepted' AND NOT is_simulated")["city"]
+        for city in {*self.cursors, *real.to_list()}:
             self.status.cities.setdefault(city, CityStatus("ready"))
 
     def _deliver_live(self) -> None:

@@ -17,8 +17,6 @@ from data_pipeline.queries.types import Card, Event, Target
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
 from pages import Page, PageRequest, View, basemap, shell
 
-# city, district, county: how the name of a department begins
-LEVEL_SIGNS = "\u5e02\u533a\u53bf"
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 LEFT = ("charging", "energy", "traffic")
 RIGHT = ("services", "environment", "sensing", "coverage")
@@ -231,8 +229,8 @@ def departments(request: PageRequest) -> dict[str, str]:
     if request.lang == "zh":
         return {}
     names = {row["dept_zh"]: row["dept_en"] for row in request.city.plan("departments") if row["dept_en"]}
-    # sources often leave out the level: 经信局 is 市经信局
-    return {zh[1:]: en for zh, en in names.items() if zh[0] in LEVEL_SIGNS} | names
+    # a name begins with the sign of its level (city, district, county), which sources often leave out
+    return {zh[1:]: en for zh, en in names.items()} | names
 
 
 def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:

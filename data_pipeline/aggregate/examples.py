@@ -71,7 +71,7 @@ def run_example(lake: Lake, metric: Metric, example: Example) -> Outcome:
                 touched[(CITY, dataset)] = set(frame["local_day"].to_list())
                 if dataset == metric.dataset:
                     moments = frame[metric.period_on or "event_at_utc"].drop_nulls().to_list()
-            refresh(lake, {CITY: pack}, touched, commit_seq=1, now=datetime(2030, 1, 1))
+            refresh(lake, {CITY: pack}, touched, commit_seq=1, now=datetime(2030, 1, 1), only={metric.id})
             order = "" if not metric.is_stock else " ORDER BY period_start_utc DESC LIMIT 1"
             limits: list[Any] = [metric.id, "day" if metric.is_stock else example.grain]
             start = "period_start_utc < ?" if metric.is_stock else "period_start_utc = ?"

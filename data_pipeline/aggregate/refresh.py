@@ -47,6 +47,7 @@ def refresh(
     commit_seq: int,
     now: datetime,
     progress: Progress | None = None,
+    only: set[str] | None = None,
 ) -> int:
     """Bring the readings up to date with the records of this transaction.
 
@@ -64,6 +65,8 @@ def refresh(
         Naive UTC; decides what is due in open periods.
     progress : callable, optional
         `progress(what, done, total)`.
+    only : set of str, optional
+        Only these metrics: where a definition was added or changed.
 
     Returns
     -------
@@ -73,12 +76,19 @@ def refresh(
     written = 0
     for city in sorted({city for city, _ in touched if city in packs}):
         own = {dataset: days for (c, dataset), days in touched.items() if c == city}
-        written += _Work(lake, packs[city], commit_seq, now).run(own, progress)
+        written += _Work(lake, packs[city], commit_seq, now, only).run(own, progress)
     return written
 
 
 def rebuild(
-    lake: Lake, packs: dict[str, Pack], city: str, *, commit_seq: int, now: datetime, progress: Progress | None = None
+    lake: Lake,
+    packs: dict[str, Pack],
+    city: str,
+    *,
+    commit_seq: int,
+    now: datetime,
+    progress: Progress | None = None,
+    only: set[str] | None = None,
 ) -> int:
     """Compute all readings of a city from all its records, in the caller's transaction; rows written."""
     touched: Touched = {}
@@ -86,14 +96,14 @@ def rebuild(
         days = lake.frame(f'SELECT DISTINCT local_day FROM "{declared.table}" WHERE city = ?', [city])
         touched[(city, declared.id)] = set(days["local_day"].to_list())
     kept = {key: days for key, days in touched.items() if days}
-    return refresh(lake, packs, kept, commit_seq=commit_seq, now=now, progress=progress)
+    return refresh(lake, packs, kept, commit_seq=commit_seq, now=now, progress=progress, only=only)
 
 
 class _Work:
     """One refresh of one city."""
 
-    def __init__(self, lake: Lake, pack: Pack, commit_seq: int, now: datetime) -> None:
-        self.lake, self.pack, self.commit_seq, self.now = lake, pack, commit_seq, now
+    def __init__(self, lake: Lake, pack: Pack, commit_seq: int, now: datetime, only: set[str] | None = None) -> None:
+        self.lake, self.pack, self.commit_seq, self.now, self.only = lake, pack, commit_seq, now, only
         self.readings = CityReadings(lake, pack)
         self._fresh: list[pl.DataFrame] = []
         self._before: list[pl.DataFrame] = []
@@ -150,10 +160,11 @@ class _Work:
                         self._add_days(days_of, other.id, self._all_days(other.table))
         by_days: dict[frozenset[date], list[Metric]] = {}
         for metric_id, found in days_of.items():
-            if found:
+            if found and (self.only is None or metric_id in self.only):
                 by_days.setdefault(frozenset(found), []).append(metrics()[metric_id])
         plan = [(group, set(days)) for days, members in by_days.items() for group in grouped(members)]
-        return plan, grouped([m for m in metrics().values() if m.id in stocks])
+        wanted = stocks if self.only is None else stocks & self.only
+        return plan, grouped([m for m in metrics().values() if m.id in wanted])
 
     def _add_days(self, days_of: dict[str, set[date]], dataset: str, days: set[date]) -> None:
         """Add the local days on which records of `days` count, for each metric of a dataset that is no stock."""

@@ -52,6 +52,7 @@ class Commit:
         self.touched: Touched = {}
         self.cities: set[str] = set()
         self.readings_n = self.alerts_n = 0
+        self.only_if_changed = False
         self.with_alerts = True  # off for parts of a history whose end is not in yet
         self.localities: dict[int, Locality] = {}
         self._moved_sites: dict[tuple[str, str], list[pl.Series]] = {}
@@ -275,7 +276,9 @@ class Commit:
             self.flush(table)
             self.lake.append(table, frame, constants)
             return
-        types = {"delivery_id": pl.Int64, "commit_seq": pl.Int64, "known_from_utc": pl.Datetime("us"), "city": pl.String}
+        types: dict[str, pl.DataType] = {
+            "delivery_id": pl.Int64(), "commit_seq": pl.Int64(), "known_from_utc": pl.Datetime("us"), "city": pl.String(),
+        }  # fmt: skip
         if constants:
             frame = frame.with_columns(pl.lit(v, dtype=types[k]).alias(k) for k, v in constants.items())
         self._pending.setdefault(table, []).append(frame)
@@ -333,7 +336,7 @@ class Commit:
                 self.lake, self.writer.packs, self.cities, commit_seq=self.commit_seq, now=self.now
             )
         self.seconds["alerts"] = time.perf_counter() - clock
-        if not (self.receipts or self.touched or self.alerts_n) and self.what == "alerts":
+        if self.only_if_changed and not (self.receipts or self.touched or self.alerts_n):
             raise NoChange
         cities = ",".join(sorted(self.cities))
         row = {"commit_seq": self.commit_seq, "at_utc": self.now, "what": self.what, "cities": cities}

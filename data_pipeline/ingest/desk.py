@@ -15,7 +15,6 @@ from data_pipeline.errors import CityBrainError, UsageError
 from data_pipeline.home import Home
 from data_pipeline.ingest.commit import Commit
 from data_pipeline.ingest.quarantine import Wanted, replay
-from data_pipeline.ingest.remove import remove_simulated
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.ingest.writer import Writer
 from data_pipeline.store import inbox
@@ -37,11 +36,6 @@ def _replay(commit: Commit, submission: Submission) -> None:
     replay(commit, Wanted(**wanted), submission.file, filename, operator)
 
 
-def _remove(commit: Commit, submission: Submission) -> None:
-    city, dataset = _given(submission, "city", "dataset")
-    remove_simulated(commit, city, dataset)
-
-
 def _alert(commit: Commit, submission: Submission) -> None:
     from data_pipeline.alerts.state import set_state
 
@@ -61,7 +55,6 @@ def _given(submission: Submission, *names: str) -> list[Any]:
 WORK: dict[str, Callable[[Commit, Submission], None]] = {
     "delivery": _deliver,
     "replay": _replay,
-    "remove_simulated": _remove,
     "alert_state": _alert,
 }
 
@@ -125,11 +118,6 @@ def ask_replay(home: Home, wanted: Wanted, file: Path | None, operator: str, tim
     arguments = {"wanted": vars(wanted), "filename": file.name if file else "", "operator": operator}
     answer = inbox.ask(home, "replay", arguments, file, timeout_s)
     return [Receipt.from_dict(plain) for plain in answer["receipts"]]
-
-
-def ask_remove_simulated(home: Home, city: str, dataset: str, timeout_s: float = 300.0) -> None:
-    """Have the running pipeline take a source's simulated records out; see `remove.remove_simulated`."""
-    inbox.ask(home, "remove_simulated", {"city": city, "dataset": dataset}, None, timeout_s)
 
 
 def ask_alert_state(home: Home, alert_id: str, state: str, by: str, note: str = "", timeout_s: float = 30.0) -> None:

@@ -108,8 +108,8 @@ def write_source_state(commit: Commit, seen: dict[tuple[str, str], tuple[datetim
         newest = max(filter(None, (last.get((city, dataset)), event)), default=None)
         state = source.state if source else "real"
         rows.append((city, dataset, state, newest, received, commit.commit_seq))
-    schema = {
-        "city": pl.String, "dataset": pl.String, "state": pl.String, "last_event_utc": pl.Datetime("us"),
-        "last_received_utc": pl.Datetime("us"), "commit_seq": pl.Int64,
+    schema: dict[str, pl.DataType] = {
+        "city": pl.String(), "dataset": pl.String(), "state": pl.String(), "last_event_utc": pl.Datetime("us"),
+        "last_received_utc": pl.Datetime("us"), "commit_seq": pl.Int64(),
     }  # fmt: skip
     commit.lake.append("source_state", pl.DataFrame(rows, schema=schema, orient="row"))

@@ -1,4 +1,4 @@
-"""Take a source's simulated records out of the store, when the real source starts."""
+"""Take a source's simulated records out of the tables; `simulate.build.remove_simulated` is the whole command."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from data_pipeline.ingest.commit import Commit
 from data_pipeline.ingest.revise import EXISTING, rechain
 
 
-def remove_simulated(commit: Commit, city: str, dataset: str) -> int:
-    """Remove every simulated revision of a dataset of a city; returns how many.
+def remove_simulated_records(commit: Commit, city: str, dataset: str) -> int:
+    """Remove every simulated revision (and site) of a dataset of a city; returns how many revisions.
 
-    Real revisions that a simulated one had closed are the present ones again. Deliveries and
-    their accounts stay, as the record of what was done, and so do their rows in quarantine.
-    Readings of all days concerned are computed anew at the end of the commit.
+    Real revisions that a simulated one had closed are the present ones again. Readings of all
+    days concerned are computed anew at the end of the commit.
 
     Raises
     ------

@@ -21,6 +21,9 @@ from data_pipeline.contracts import Contract
 CONFLICT = "conflicting_duplicate"
 # columns the chain needs of revisions that are already in the store
 EXISTING = ("delivery_id", "row_number", "known_from_utc", "known_to_utc", "is_simulated", "local_day")
+CLOSING_SCHEMA: dict[str, pl.DataType] = {
+    "delivery_id": pl.Int64(), "row_number": pl.Int64(), "known_to_utc": pl.Datetime("us"), "local_day": pl.Date(),
+}  # fmt: skip
 _NEW = -1  # delivery_id of rows of the present delivery while the chain is sorted
 
 
@@ -243,8 +246,6 @@ def _repeats(both: pl.DataFrame, key: list[str], content: list[str]) -> pl.Serie
 
 
 def _closing(changed: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    wanted = ["delivery_id", "row_number", "known_to_utc", "local_day"]
     if not changed.columns:
-        schema = {"delivery_id": pl.Int64, "row_number": pl.Int64, "known_to_utc": pl.Datetime("us"), "local_day": pl.Date}
-        return pl.DataFrame(schema=schema)
-    return changed.select(wanted)
+        return pl.DataFrame(schema=CLOSING_SCHEMA)
+    return changed.select(list(CLOSING_SCHEMA))

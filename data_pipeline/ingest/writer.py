@@ -79,6 +79,8 @@ class Writer:
                 commit.finish()
                 started = time.perf_counter()
             commit.committed(time.perf_counter() - started)
+        except NoChange:
+            raise
         except BaseException:
             self._stale = True  # counters ran ahead of what is in the store
             raise
@@ -101,6 +103,7 @@ class Writer:
         """
         try:
             with self.commit("alerts") as commit:
+                commit.only_if_changed = True
                 commit.cities |= cities
         except NoChange:
             return 0

@@ -5,35 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import numpy as np
-import polars as pl
 
-from data_pipeline.cities import Area, Pack, find_pack
-from data_pipeline.contracts import contract
+from data_pipeline.cities import Area, Pack
 from data_pipeline.errors import CityBrainError, StoreError, UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.metrics import metric as metric_of
-from data_pipeline.plans import targets as plan_targets
-from data_pipeline.queries import lakeside, lookups
+from data_pipeline.queries import lakeside
 from data_pipeline.queries.answers import Answers, end_of, starts_between
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.cards import card as make_card
-from data_pipeline.queries.lateness import late_s
+from data_pipeline.queries.listings import Listings
 from data_pipeline.queries.mirror import Mirror, State
 from data_pipeline.queries.series import FROM_FIGURES, microseconds
 from data_pipeline.queries.types import (
     Card,
-    Delivery,
-    Event,
     Provenance,
-    QuarantinedRow,
     Reading,
     Site,
     Snapshot,
-    Source,
     Target,
 )
 from data_pipeline.store.lake import Lake
@@ -42,7 +34,7 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, now_utc, period_start
 MOST_PERIODS = 50_000
 
 
-class Queries:
+class Queries(Listings):
     """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
 
     def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
@@ -265,130 +257,7 @@ class Queries:
             records_n=n, sample_columns=columns, sample_rows=rows, snapshot=self.snapshot(),
         )  # fmt: skip
 
-    # ------------------------------------------------------------------ sources, deliveries, sites, events, targets
-
-    def sources(self, city: str) -> list[Source]:
-        """The sources of a city, how old their data are and what they delivered."""
-        pack, state, now = self._pack(city), self._mirror.state, self.now()
-        found = []
-        for declared in pack.sources.values():
-            event, received = state.sources.get((pack.id, declared.dataset), (None, None))
-            late = late_s(declared, event, received, now)
-            status = "off" if declared.state == "off" else "never" if received is None else "late" if late else "ok"
-            accepted, quarantined = state.accounts.get((pack.id, declared.dataset), (0, 0))
-            found.append(
-                Source(
-                    pack.id, declared.dataset, declared.name_zh, declared.name_en, declared.supplier_zh, declared.supplier_en,
-                    declared.state, status, declared.cadence_s, declared.grace_s, event, received, late, accepted, quarantined,
-                )
-            )  # fmt: skip
-        return found
-
-    def deliveries(self, city: str, dataset: str | None = None, limit: int = 50, offset: int = 0) -> list[Delivery]:
-        """Deliveries of a city, newest first."""
-        if dataset is not None:
-            contract(dataset)
-        every = self._mirror.state.deliveries.get(self._pack(city).id, ())
-        return [d for d in every if dataset in (None, d.dataset)][offset : offset + limit]
-
-    def quarantine(
-        self, city: str, dataset: str | None = None, delivery_id: int | None = None, limit: int = 50, offset: int = 0
-    ) -> list[QuarantinedRow]:
-        """Refused rows of a city, newest first."""
-        if dataset is not None:
-            contract(dataset)
-        lake = self._lake_for_reading()
-        return (
-            [] if lake is None else lookups.quarantined(lake, self._pack(city).id, dataset, delivery_id, limit, offset)
-        )
-
-    def sites(
-        self,
-        city: str,
-        dataset: str | None = None,
-        bbox: tuple[float, float, float, float] | None = None,
-        area: str | None = None,
-    ) -> list[Site]:
-        """Present sites, by dataset, inside west, south, east, north (WGS84 degrees) and counted in an area."""
-        pack = self._pack(city)
-        if dataset is not None:
-            contract(dataset)
-        frame = self._mirror.state.sites.get(pack.id)
-        if frame is None:
-            return []
-        if bbox is None and area is None:
-            key = (id(frame), pack.id, dataset)
-            if key not in self._site_lists:
-                self._site_lists = {k: v for k, v in self._site_lists.items() if k[1] != pack.id or k[0] == id(frame)}
-                self._site_lists[key] = self._listed(pack, frame, dataset)
-            return self._site_lists[key]
-        if bbox is not None:
-            west, south, east, north = bbox
-            frame = frame.filter(pl.col("lon").is_between(west, east) & pl.col("lat").is_between(south, north))
-        if area is not None:
-            frame = frame.filter(lookups.area_filter(pack, area))
-        return self._listed(pack, frame, dataset)
-
-    def site(self, city: str, site_id: str) -> Site:
-        """One site of a city; `UnknownId` where there is none."""
-        frame = self._mirror.state.sites.get(self._pack(city).id)
-        found = frame.filter(pl.col("site_id") == site_id) if frame is not None else None
-        if found is None or found.is_empty():
-            raise UnknownId("site", site_id, [] if frame is None else frame["site_id"].to_list())
-        return lookups.site_of(city, found.row(0, named=True))
-
-    def site_records(
-        self, city: str, site_id: str, dataset: str | None = None, limit: int = 100
-    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Columns and rows of a site's newest records (of `dataset`, else of the first that reports on it)."""
-        site = self.site(city, site_id)
-        lake = self._lake_for_reading()
-        candidates = [dataset] if dataset else [*lookups.reporting_datasets(site.dataset), site.dataset]
-        for chosen in candidates:
-            if "site_id" not in contract(chosen).columns:
-                raise UsageError(
-                    f"records of {chosen!r} do not name sites",
-                    hint=f"allowed: {', '.join(lookups.reporting_datasets(site.dataset))}",
-                )
-            if lake is None:
-                break
-            columns, rows = lookups.records_of_site(lake, city, site_id, chosen, limit)
-            if rows or chosen == candidates[-1]:
-                return columns, rows
-        return (), []
-
-    def events(self, city: str, area: str | None = None, include_closed: bool = True, limit: int = 50) -> list[Event]:
-        """Alerts and events of a city or of one area and what lies in it: open ones first, newest first."""
-        pack, state = self._pack(city), self._mirror.state
-        found: list[Event] = []
-        for frame, make in (
-            (state.alerts.get(pack.id), lookups.alert_event),
-            (state.city_events.get(pack.id), lookups.city_event),
-        ):
-            if frame is not None:
-                found += [make(pack.id, row, pack) for row in frame.iter_rows(named=True)]
-        if not include_closed:
-            found = [e for e in found if e.state != "closed"]
-        if area is not None and pack.area(area).level != "city":
-            wanted = pack.area(area)
-            inside = {wanted.id, *wanted.composed_of}
-            found = [
-                e for e in found if e.area and pack.has_area(e.area) and inside & {a.id for a in pack.ancestors(e.area)}
-            ]
-        return lookups.newest_first(found, limit)
-
-    def targets(self, city: str) -> list[Target]:
-        """What the city's plans promised, as printed."""
-        pack = self._pack(city)
-        if city not in self._targets:
-            folder = pack.folder / "plan"
-            self._targets[city] = plan_targets(folder, city) if folder.is_dir() else []
-        return self._targets[city]
-
     # ------------------------------------------------------------------ inside
-
-    def _pack(self, city: str) -> Pack:
-        return find_pack(self.packs, city)
 
     def _ask(self, metric: str, area: str) -> tuple[Metric, Area, Answers]:
         found = metric_of(metric)
@@ -437,11 +306,6 @@ class Queries:
     def _has_any(answers: Answers, metric: Metric, area: str, grain: Grain) -> bool:
         kept = metric.is_stock or grain not in ("5min", "15min", "hour", "day", "month")
         return len(answers.series_of(metric.id, area, "day" if kept else grain).starts) > 0
-
-    def _listed(self, pack: Pack, frame: pl.DataFrame, dataset: str | None) -> list[Site]:
-        if dataset is not None:
-            frame = frame.filter(pl.col("dataset") == dataset)
-        return [lookups.site_of(pack.id, row) for row in frame.iter_rows(named=True)]
 
     def _recompute(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
         """A longer period of a recomputed figure, remembered until a day of it changes."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.errors import UnknownId, UsageError
+from data_pipeline.ingest.remove import remove_simulated_records
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.ingest.writer import Commit, Writer
 from data_pipeline.mappings import Mapping, load_mapping
@@ -180,18 +181,10 @@ def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
             f"{pack.id}: the source {dataset!r} is still declared simulated, the pipeline would deliver it again",
             hint=f'set state = "real" (or "off") under [sources.{dataset}] in {pack.folder / "city.toml"} first',
         )
-    rules = contract(dataset)
     with writer.commit(f"remove simulated {pack.id} {dataset}") as commit:
         lake = commit.lake
-        where = "city = ? AND is_simulated"
-        rows = lake.frame(f'SELECT local_day, count(*) AS n FROM "{rules.table}" WHERE {where} GROUP BY local_day', [pack.id])
-        removed = int(rows["n"].sum())
-        lake.execute(f'DELETE FROM "{rules.table}" WHERE {where}', [pack.id])
-        commit.touch(pack.id, dataset, set(rows["local_day"].to_list()))
+        removed = remove_simulated_records(commit, pack.id, dataset)
         _clear_fine_readings(commit, pack, dataset)
-        if rules.kind == "register":
-            lake.execute("DELETE FROM sites WHERE city = ? AND dataset = ? AND is_simulated", [pack.id, dataset])
-            writer.sites.clear()
         removed += _remove_figures(commit, pack, dataset)
         deliveries = "SELECT delivery_id FROM deliveries WHERE city = ? AND dataset = ? AND is_simulated"
         lake.execute(f"DELETE FROM quarantine WHERE city = ? AND delivery_id IN ({deliveries})", [pack.id, pack.id, dataset])

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from data_pipeline.store import inbox
@@ -46,17 +47,17 @@ def small_steps(lake: Lake) -> Iterator[Step]:
     """What is worth doing every few minutes: tables with many inlined rows are flushed."""
     for table, rows in inlined_rows(lake).items():
         if rows >= FLUSH_FROM_ROWS:
-            yield Step(f"flush {table}", lambda table=table, rows=rows: _flush(lake, table, rows))
+            yield Step(f"flush {table}", partial(_flush, lake, table, rows))
 
 
 def all_steps(lake: Lake, now: datetime, retention: Retention | None = None) -> Iterator[Step]:
     """A whole round: flush, merge, rewrite, expire, clean up."""
     for table, rows in inlined_rows(lake).items():
-        yield Step(f"flush {table}", lambda table=table, rows=rows: _flush(lake, table, rows))
+        yield Step(f"flush {table}", partial(_flush, lake, table, rows))
     for table in _tables(lake, _SMALL_FILES, (MERGE_BELOW_BYTES, MERGE_FROM_FILES)):
-        yield Step(f"merge {table}", lambda table=table: _merge(lake, table))
+        yield Step(f"merge {table}", partial(_merge, lake, table))
     for table in _tables(lake, _DELETED, (DELETED_SHARE,)):
-        yield Step(f"rewrite {table}", lambda table=table: _rewrite(lake, table))
+        yield Step(f"rewrite {table}", partial(_rewrite, lake, table))
     yield Step("expire snapshots", lambda: _expire(lake, now, retention or Retention()))
     yield Step("remove old files", lambda: _clean(lake, now))
 

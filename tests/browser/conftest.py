@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pages"))
 from fake_queries import FakeQueries  # noqa: E402
 
 from app import create_app  # noqa: E402
+from data_pipeline.home import Home  # noqa: E402
 
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--use-gl=angle",
                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # fmt: skip
@@ -28,8 +29,8 @@ CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-netw
 class Site:
     """The web on a free port of this machine; `stop` ends it as a crash would look to a browser."""
 
-    def __init__(self, queries: FakeQueries) -> None:
-        self.queries = queries
+    def __init__(self, queries: FakeQueries, home: Home | None = None) -> None:
+        self.queries, self.home = queries, home
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -37,7 +38,7 @@ class Site:
         self.start()
 
     def start(self) -> None:
-        app = create_app(self.queries, self.queries.packs)  # type: ignore[arg-type]
+        app = create_app(self.queries, self.queries.packs, home=self.home)  # type: ignore[arg-type]
         config = uvicorn.Config(app.server, host="127.0.0.1", port=self.port, log_level="warning",
                                 timeout_graceful_shutdown=1)  # fmt: skip
         self.server = uvicorn.Server(config)
@@ -57,8 +58,22 @@ def fake() -> FakeQueries:
     return FakeQueries(now=datetime.now(UTC).replace(tzinfo=None), built=("420700", "511400", "500114"))
 
 
+@pytest.fixture(scope="session")
+def site_class() -> type[Site]:
+    """For tests that bring their own stand-in."""
+    return Site
+
+
 @pytest.fixture()
 def site() -> Iterator[Site]:
+    running = Site(fake())
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def still_site() -> Iterator[Site]:
+    """One web for all tests that only look."""
     running = Site(fake())
     yield running
     running.stop()

@@ -10,7 +10,9 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-SIZES = [(1920, 1080), (1366, 768), (2560, 1080)]
+SCREENS = [(address, size) for size in ((1920, 1080), (1366, 768))
+           for address in ("/", "/?city=511400&theme=light", "/?city=500114", "/?lang=en&theme=light")]  # fmt: skip
+SCREENS.append(("/", (2560, 1080)))
 SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e => {
   const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
   return own && e.offsetParent !== null && !e.closest('.maplibregl-map, .warm-up')
@@ -30,7 +32,7 @@ OVERLAPS = """() => {
 
 
 @pytest.fixture()
-def page(browser: Any, site: Any) -> Iterator[Any]:
+def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
     page = context.new_page()
     page.problems, page.requests = [], []
@@ -64,13 +66,12 @@ def wait_for_map(page: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("address", ["/", "/?city=511400&theme=light", "/?city=500114", "/?lang=en&theme=light"])
+@pytest.mark.parametrize(("address", "size"), SCREENS, ids=lambda s: s if isinstance(s, str) else f"{s[0]}x{s[1]}")
 def test_the_overview_fits_its_screen_without_scrollbar_overlap_or_small_text(
-    page: Any, site: Any, size: tuple[int, int], address: str
+    page: Any, still_site: Any, address: str, size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    opened(page, site.url + address)
+    opened(page, still_site.url + address)
     page.wait_for_timeout(300)
     got = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
     assert got == list(size)
@@ -80,30 +81,30 @@ def test_the_overview_fits_its_screen_without_scrollbar_overlap_or_small_text(
     assert page.problems == []
 
 
-def test_a_phone_may_scroll_down_but_never_sideways(page: Any, site: Any) -> None:
+def test_a_phone_may_scroll_down_but_never_sideways(page: Any, still_site: Any) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    opened(page, site.url)
+    opened(page, still_site.url)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(SMALL_TEXT) == []
 
 
-def test_nothing_is_asked_of_another_host_and_nothing_fails(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_nothing_is_asked_of_another_host_and_nothing_fails(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     wait_for_map(page)
     page.wait_for_timeout(500)
-    foreign = [u for u in page.requests if not u.startswith((site.url, "blob:", "data:", f"ws://127.0.0.1:{site.port}"))]
+    foreign = [u for u in page.requests if not u.startswith((still_site.url, "blob:", "data:", f"ws://127.0.0.1:{still_site.port}"))]
     assert foreign == [] and page.problems == []
     assert any("/geo/420700/districts.geojson" in u for u in page.requests)
 
 
-def test_the_map_draws_every_district_and_its_label(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_the_map_draws_every_district_and_its_label(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     wait_for_map(page)
     drawn = map_state(page, "map.queryRenderedFeatures().filter(f => /choropleth/i.test(f.layer.id) || f.layer.type === 'fill')"
                             ".map(f => String(f.id || f.properties.name || '')).length")  # fmt: skip
     assert drawn >= 3
     box = map_state(page, "(() => { const b = map.getBounds(); return [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()]; })()")
-    west, south, east, north = site.queries.packs["420700"].bbox
+    west, south, east, north = still_site.queries.packs["420700"].bbox
     assert box[0] < west and box[1] < south and box[2] > east and box[3] > north
     assert box[3] - box[1] < (north - south) * 1.4  # and not lost in the surroundings
 
@@ -142,8 +143,8 @@ def test_a_view_the_user_chose_on_the_map_outlives_a_snapshot(page: Any, site: A
     assert map_state(page, "map.getZoom()") == pytest.approx(zoom, abs=0.01)
 
 
-def test_a_click_on_a_figure_opens_its_provenance_and_escape_returns(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_a_click_on_a_figure_opens_its_provenance_and_escape_returns(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     page.click("#v-kpi-traffic-tti")
     page.wait_for_selector(".provenance")
     text = page.inner_text(".drawer-body")
@@ -154,16 +155,16 @@ def test_a_click_on_a_figure_opens_its_provenance_and_escape_returns(page: Any, 
     assert page.evaluate("document.activeElement.id") == "v-kpi-traffic-tti"
 
 
-def test_the_keyboard_opens_a_figure_too(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_the_keyboard_opens_a_figure_too(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     page.focus("#v-kpi-energy-load_mw")
     page.keyboard.press("Enter")
     page.wait_for_selector(".provenance")
     assert "用电负荷" in page.inner_text(".drawer-name")
 
 
-def test_the_address_follows_the_metric_and_back_goes_back(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_the_address_follows_the_metric_and_back_goes_back(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     page.click(".map-switch a:has-text('生态环境')")
     page.wait_for_function("() => document.querySelector('.legend-head').textContent.includes('PM')")
     assert "metric=environment." in page.url
@@ -174,16 +175,16 @@ def test_the_address_follows_the_metric_and_back_goes_back(page: Any, site: Any)
     page.wait_for_function("() => document.querySelector('.legend-head').textContent.includes('PM')")
 
 
-def test_an_address_restores_its_view(page: Any, site: Any) -> None:
-    opened(page, site.url + "/?city=511400&lang=en&theme=light&metric=sensing.online_share")
+def test_an_address_restores_its_view(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url + "/?city=511400&lang=en&theme=light&metric=sensing.online_share")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     assert page.evaluate("document.documentElement.lang") == "en"
     assert "Meishan" in page.inner_text(".cities .is-active")
     assert re.search("online", page.inner_text(".legend-head"), re.IGNORECASE)
 
 
-def test_a_line_of_the_ranking_leads_to_its_district(page: Any, site: Any) -> None:
-    opened(page, site.url + "/?city=511400")
+def test_a_line_of_the_ranking_leads_to_its_district(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url + "/?city=511400")
     page.click("#v-ranking .ranking-line >> nth=0")
     page.wait_for_url(re.compile(r"/district/5114\d\d"))
 
@@ -211,16 +212,16 @@ def test_a_blocked_socket_falls_back_to_the_poll(browser: Any, site: Any) -> Non
     page.close()
 
 
-def test_the_clock_ticks_on_the_citys_time(page: Any, site: Any) -> None:
-    opened(page, site.url)
+def test_the_clock_ticks_on_the_citys_time(page: Any, still_site: Any) -> None:
+    opened(page, still_site.url)
     first = page.inner_text("#clock")
     assert re.fullmatch(r"\d\d:\d\d:\d\d", first)
     page.wait_for_function(f"() => document.querySelector('#clock').textContent !== '{first}'", timeout=20000)
 
 
-def test_the_first_picture_stays_within_its_weight(page: Any, site: Any) -> None:
+def test_the_first_picture_stays_within_its_weight(page: Any, still_site: Any) -> None:
     sizes: list[int] = []
     page.on("requestfinished", lambda r: sizes.append(r.sizes()["responseBodySize"]))
-    opened(page, site.url)
+    opened(page, still_site.url)
     wait_for_map(page)
     assert sum(sizes) < 2_500_000, f"{sum(sizes)} bytes over the wire"

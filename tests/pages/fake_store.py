@@ -8,7 +8,7 @@ from typing import Any
 from data_pipeline.contracts import contract
 from data_pipeline.errors import UnknownId
 from data_pipeline.queries.types import Delivery, Event, QuarantinedRow, Site
-from tests.pages.fake_queries import FakeQueries
+from fake_queries import FakeQueries
 
 PER_TOWNSHIP = 3
 
