@@ -230,7 +230,7 @@ def _quarantine_row(request: PageRequest, row: QuarantinedRow) -> list[Any]:
     rule = pick(check.zh, check.en, lang) if check else rule_words(row.rule, lang)
     where = request.href("/data", city=request.city.id, show="quarantine", dataset=row.dataset, delivery=str(row.delivery_id))
     values = list(row.original.items())
-    shown = [
+    shown: list[Any] = [
         html.Span([html.Span(str(name), className="note"), " ", "" if value is None else str(value)],
                   className="original-cell is-at-fault" if name == row.column else "original-cell")
         for name, value in values[:MAX_ORIGINAL]

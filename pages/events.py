@@ -72,7 +72,7 @@ def _summary(request: PageRequest, events: Sequence[Event]) -> str:
 def _state_links(request: PageRequest, events: Sequence[Event], chosen: str) -> html.Nav:
     counts = Counter(e.state for e in events)
     links = [_link(request, "state", "", t("events.all", request.lang), len(events), chosen)]
-    links += [_link(request, "state", s, t(f"event.{s}", request.lang), counts[s], chosen) for s in STATES]
+    links += [_link(request, "state", s, t(f"event.{s}", request.lang), counts[s], chosen) for s in STATES]  # type: ignore[index]
     return html.Nav(links, id=live_id("events-states"), className="tabs", **{"aria-label": t("events.by_state", request.lang)})
 
 

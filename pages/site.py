@@ -223,10 +223,11 @@ def _near(request: PageRequest, site: Site) -> html.Section:
 
 def nearest(site: Site, around: Sequence[Site]) -> list[tuple[Site, float]]:
     """The nearest other sites with their distance in metres along the earth, nearest first."""
-    others = [s for s in around if s.site_id != site.site_id]
-    if not others or site.lon is None:
+    if site.lon is None or site.lat is None:
         return []
-    metres = geodesic_m(site.lon, site.lat, [s.lon for s in others], [s.lat for s in others]).tolist()
+    others = [s for s in around if s.site_id != site.site_id and s.lon is not None and s.lat is not None]
+    places = [(s.lon or 0.0, s.lat or 0.0) for s in others]
+    metres = geodesic_m(site.lon, site.lat, [x for x, _ in places], [y for _, y in places]).tolist() if places else []
     found = sorted(zip(others, metres, strict=True), key=lambda pair: (pair[1], pair[0].site_id))
     return found[:NEIGHBOURS]
 

@@ -46,6 +46,14 @@ class Bands:
         table = self._table(lake, answers.pack, metric, local.date(), start_utc)
         return table.get((area, local.hour, local.weekday() >= 5))
 
+    def warm(self, answers: Answers, lake: Lake, metric: Metric, start_utc: datetime) -> bool:
+        """Fetch the usual ranges of a figure's hours for the day of `start_utc`; False where they are there already."""
+        day = local_day(start_utc, answers.tz)
+        if (answers.pack.id, metric.id, day) in self._hours:
+            return False
+        self._table(lake, answers.pack, metric, day, start_utc)
+        return True
+
     def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date, start_utc: datetime) -> _Table:
         key = (pack.id, metric.id, day)
         with self._guard:

@@ -79,12 +79,26 @@ class Queries(Listings):
             while not self._stop.wait(interval_s):
                 try:
                     self.refresh()
+                    self._warm_one()
                 except CityBrainError:
                     # the store is being made, moved or is full: the last snapshot stays in use, ask again
                     self._stop.wait(1.0)
 
         self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
         self._thread.start()
+
+    def _warm_one(self) -> None:
+        """Fetch one usual range that no page has asked for yet today, so that none has to wait for it."""
+        state = self._mirror.state
+        for city in state.cities:
+            answers = Answers(state, self.packs[city], self.now())
+            for metric in self.metrics_for(city):
+                area = answers.pack.city_area.id
+                if (metric.id, area, "hour") in state.series:
+                    start = answers.newest_start(metric, area, "hour")
+                    lake = self._lake_for_reading()
+                    if lake is not None and self._bands.warm(answers, lake, metric, start):
+                        return
 
     def close(self) -> None:
         """Stop following and close the store. Harmless twice."""
@@ -245,7 +259,10 @@ class Queries(Listings):
         lake = self._lake_for_reading()
         row = None if m.is_stock else answers.row(m, place.id, grain, reading.period_start_utc)
         from_figures = row is not None and row[FROM_FIGURES] == 1
-        sql, ids, n, columns, rows = "", [], 0, (), ()  # type: str, list[int], int, tuple[str, ...], tuple[tuple[Any, ...], ...]
+        sql, n = "", 0
+        ids: list[int] = []
+        columns: tuple[str, ...] = ()
+        rows: tuple[tuple, ...] = ()
         if lake is not None:
             sql, ids, n, columns, rows = lakeside.behind(lake, answers.pack, m, reading, from_figures, as_of)
         wanted = set(ids)

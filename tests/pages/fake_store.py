@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from fake_queries import FakeQueries
+
 from data_pipeline.contracts import contract
 from data_pipeline.errors import UnknownId
 from data_pipeline.queries.types import Delivery, Event, QuarantinedRow, Site
-from fake_queries import FakeQueries
 
 PER_TOWNSHIP = 3
 

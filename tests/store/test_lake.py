@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -169,6 +170,26 @@ def test_a_store_whose_files_cannot_be_written_stops_the_commit_and_stays_readab
         with lake.transaction("good again"):
             lake.append("commits", many(5_000))
         assert lake.value("SELECT count(*) FROM commits") == 5_001
+
+
+def test_no_second_copy_of_sqlite_opens_the_catalogue() -> None:
+    """Closing a file drops every lock the process holds on it: readers then see a log rewritten under them."""
+    rooms = [ROOT / "app.py", *(p for room in ("data_pipeline", "components", "pages") for p in (ROOT / room).rglob("*.py"))]
+    wrong = [p for p in rooms if p.exists() and re.search(r"^\s*(import|from) sqlite3", p.read_text(encoding="utf-8"), re.M)]
+    assert wrong == []
+
+
+def test_the_newest_snapshot_is_seen_at_once_by_other_threads_and_processes(home: Home) -> None:
+    with Lake.writer(home) as lake:
+        for number in range(3):
+            with lake.transaction("one more"):
+                lake.append("commits", row(number))
+            assert newest_snapshot(home).id == lake.value("SELECT id FROM lake.current_snapshot()")
+    first = newest_snapshot(home)
+    shutil.rmtree(home.root)
+    assert newest_snapshot(home) is None
+    with Lake.writer(home):
+        assert newest_snapshot(home).id < first.id  # another store in the same place
 
 
 FULL_DISK = """
