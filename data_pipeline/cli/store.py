@@ -45,7 +45,8 @@ def run(
     keep_daily: Annotated[int, typer.Option(min=1, help="Keep the last snapshot of each day this long.")] = 180,
 ) -> None:
     """Hold the store, answer the inbox, deliver for simulated sources, keep the files in order. Ctrl-C stops it."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("data_pipeline").setLevel(logging.INFO)
     place, found = Home.of(home), load_packs(packs)
     chosen = [find_pack(found, name) for name in city] if city else list(found.values())
     jobs = _missing(place, chosen, days, seed) if build_missing else []
