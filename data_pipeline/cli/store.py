@@ -46,6 +46,7 @@ def run(
 ) -> None:
     """Hold the store, answer the inbox, deliver for simulated sources, keep the files in order. Ctrl-C stops it."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("pyogrio").setLevel(logging.WARNING)  # it counts every feature it writes
     logging.getLogger("data_pipeline").setLevel(logging.INFO)
     place, found = Home.of(home), load_packs(packs)
     chosen = [find_pack(found, name) for name in city] if city else list(found.values())

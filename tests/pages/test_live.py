@@ -157,14 +157,3 @@ def test_text_answers_are_compressed_and_static_ones_once(client: TestClient) ->
     packed = client.get("/assets/app.js", headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip" and packed.text == raw.text
     assert int(packed.headers["content-length"]) == len(gzip.compress(raw.content, 6, mtime=0))
-
-
-def test_a_warm_view_keeps_its_budget(client: TestClient) -> None:
-    client.get("/view", params={"path": "/"})
-    spent = []
-    for _ in range(40):
-        start = time.perf_counter()
-        client.get("/view", params={"path": "/"})
-        spent.append(time.perf_counter() - start)
-    # budget: p95 30 ms; the test client itself costs a few of them
-    assert sorted(spent)[37] < 0.06
