@@ -27,6 +27,12 @@ sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the o
 drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang, api_href)`
 table               `table(columns, rows, lang, id=…, caption=…, numeric=…)`, `pager(…)`
 states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulated_badge(…)`
+cells               `cell(value, column, tz, lang)`, `label(name, contract, lang)`, `attributes(…)`, `unit_words(…)`:
+                    cells of records and registers as words, by the contract's column
+compare             `rank_of(readings, area)`, `comparison(city, siblings, area, metric, lang, region=…)`
+dots                `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
+                    `site_map(base, box, layer, theme, revision=…)`: single places on maps
+history             `history(points, column, cadence, tz, lang, theme, id=…)`: records of a site, broken where one is missing
 ==================  ================================================================================
 
 Live regions: an element whose id comes from `live_id` is sent again when its content changes,
