@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dash import html
+
 from components import formats
 from components.i18n import Lang, has, pick, t
 from data_pipeline.contracts import Column, Contract
@@ -56,15 +58,24 @@ def cell(value: Any, column: Column | None, tz: ZoneInfo, lang: Lang, now_utc: d
     return text
 
 
-def attributes(values: Mapping[str, Any], contract: Contract, tz: ZoneInfo, lang: Lang) -> list[tuple[str, str]]:
-    """(label, text) of every filled column of a register but its name and place, in the contract's order."""
+def as_delivered(value: Any, text: str, column: Column | None, lang: Lang) -> Any:
+    """`text`, marked with its own language where it is a supplier's Chinese words on a page in another language."""
+    own_words = isinstance(value, str) and (column is None or value not in column.values)
+    if lang != "zh" and own_words and any("\u4e00" <= c <= "\u9fff" for c in text):
+        return html.Span(text, lang="zh-CN")
+    return text
+
+
+def attributes(values: Mapping[str, Any], contract: Contract, tz: ZoneInfo, lang: Lang) -> list[tuple[str, Any]]:
+    """(label, words) of every filled column of a register but its name and place, in the contract's order."""
     found = []
     for name, column in contract.columns.items():
         if name in PLACE_COLUMNS or values.get(name) in (None, ""):
             continue
         unit = unit_words(column.unit, lang)
         gap = "" if unit in ("", "%") else " "
-        found.append((pick(column.zh, column.en, lang), f"{cell(values[name], column, tz, lang)}{gap}{unit}"))
+        words = f"{cell(values[name], column, tz, lang)}{gap}{unit}"
+        found.append((pick(column.zh, column.en, lang), as_delivered(values[name], words, column, lang)))
     return found
 
 

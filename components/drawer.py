@@ -148,7 +148,9 @@ def _sample(item: Provenance, lang: Lang) -> list[Any]:
 def _standard(item: Provenance, lang: Lang) -> str:
     if not item.standard:
         return t("drawer.no_standard", lang)
-    return t("drawer.clause", lang, standard=item.standard, clause=item.clause) if item.clause else item.standard
+    if not item.clause:
+        return item.standard
+    return t("drawer.clause", lang, standard=item.standard, clause=pick(item.clause, item.clause_en or item.clause, lang))
 
 
 def _kind(kind: str, lang: Lang) -> str:

@@ -103,6 +103,7 @@ def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: 
     bad = strip.is_bad(side, metric.better)
     words = formats.status_words(reading, tz, lang, now_utc) or [formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)]
     name = pick(metric.name_zh, metric.name_en, lang)
+    says = pick(metric.says_zh, metric.says_en, lang)
     return html.Button(
         [
             html.Span(name, className="block-name"),
@@ -110,7 +111,7 @@ def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: 
             strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span([html.Span(words[0], className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
-            html.Span(pick(metric.says_zh, metric.says_en, lang), className="block-says"),
+            html.Span(says, className="block-says", title=says),
         ],
         id=live_id(region),
         className=f"figure-block {state_class(reading, bad)}",

@@ -70,11 +70,12 @@ def _line(
     if place and place not in title:
         details.insert(0, place)
     kind = "alert" if is_signal(event) else "warn" if event.kind == "alert" and event.state != "closed" else "plain"
+    about = " · ".join(details)
     body: list[Any] = [
         html.Span(formats.moment(event.opened_at_utc, tz, lang, now_utc), className="ticker-time"),
         html.Span(
             [html.Span(title, className="ticker-title", title=title),
-             html.Span(" · ".join(details), className="ticker-detail")],
+             html.Span(about, className="ticker-detail", title=about)],
             className="ticker-body",
         ),
         html.Span(

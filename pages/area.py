@@ -261,7 +261,8 @@ def _site_table(request: PageRequest, dataset: str, sites: Sequence[Site]) -> An
         [
             html.A(site_name(request, s), href=request.href(f"/site/{s.site_id}", city=city.id)),
             place_link(request, s.township_id),
-            *(cells.cell(s.attributes.get(n), declared.columns[n], city.tz, lang) for n in filled),
+            *(cells.as_delivered(s.attributes.get(n), cells.cell(s.attributes.get(n), declared.columns[n], city.tz, lang),
+                                 declared.columns[n], lang) for n in filled),
         ]
         for s in sites
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from dash import html
 
-from components import formats, table
+from components import formats, refusal, table
 from components.formats import full_moment, moment, number
 from components.i18n import Lang, has, pick, t
 from components.ids import live_id
@@ -226,8 +226,6 @@ def _quarantine_row(request: PageRequest, row: QuarantinedRow) -> list[Any]:
     known = contracts().get(row.dataset)
     column = known.columns.get(row.column) if known else None
     words = pick(column.zh, column.en, lang) if column else row.column
-    check = next((c for c in known.checks if c.name == row.rule), None) if known else None
-    rule = pick(check.zh, check.en, lang) if check else rule_words(row.rule, lang)
     where = request.href("/data", city=request.city.id, show="quarantine", dataset=row.dataset, delivery=str(row.delivery_id))
     values = list(row.original.items())
     shown: list[Any] = [
@@ -244,19 +242,23 @@ def _quarantine_row(request: PageRequest, row: QuarantinedRow) -> list[Any]:
         html.A([html.B(t("data.row_number", lang, n=number(row.row_number, 0))), html.Small(t("data.of_delivery", lang, delivery=row.delivery_id))],
                href=where, className="two-lines"),
         dataset_name(request, row.dataset),
-        html.Span(rule, title=row.rule),
+        html.Span(refusal.rule_words(row.rule, lang, known), title=row.rule),
         words,
-        # the words the check recorded, in the language it recorded them in
-        html.Span(row.reason, className="reason", lang="en"),
+        _reason(row, lang),
         html.Div(shown, className="original"),
         mark(quarantine_state_words(row.state, lang), "plain"),
     ]  # fmt: skip
 
 
-def rule_words(rule: str, lang: Lang) -> str:
-    """The words for a rule every contract has; an unknown one as it is."""
-    key = f"rule.{rule}"
-    return t(key, lang) if has(key, lang) else rule
+def _reason(row: QuarantinedRow, lang: Lang) -> Any:
+    """Why, in the reader's language; what the check recorded (in English, with the value) opens below it."""
+    recorded = html.Span(row.reason, className="reason", lang="en")
+    if lang == "en":
+        return recorded
+    contract = contracts().get(row.dataset)
+    said = refusal.reason_words(row.rule, row.column, contract, lang) or refusal.rule_words(row.rule, lang, contract)
+    return html.Div([html.Span(said, className="reason"), html.Details([html.Summary(t("data.reason_recorded", lang)), recorded])],
+                    className="refusal")  # fmt: skip
 
 
 def quarantine_state_words(state: str, lang: Lang) -> str:

@@ -228,9 +228,7 @@ def departments(request: PageRequest) -> dict[str, str]:
     """Department as the plan spells it → its name in the language of the page."""
     if request.lang == "zh":
         return {}
-    names = {row["dept_zh"]: row["dept_en"] for row in request.city.plan("departments") if row["dept_en"]}
-    # a name begins with the sign of its level (city, district, county), which sources often leave out
-    return {zh[1:]: en for zh, en in names.items()} | names
+    return {row["dept_zh"]: row["dept_en"] for row in request.city.plan("departments") if row["dept_en"]}
 
 
 def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:

@@ -70,7 +70,8 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
             html.Div(
                 [
                     simulated_badge(_simulated_share(sources), lang, live_id("badge")),
-                    html.Span(_health_words(sources, lang), id=live_id("health"), className=_health_class(sources)),
+                    html.Span(_health_words(sources, lang), id=live_id("health"), className=_health_class(sources),
+                              title=_health_words(sources, lang)),
                     html.Span(_as_of(request, sources), id=live_id("as-of"), className="as-of"),
                     html.Span(t("live.connecting", lang), id="connection", className="connection",
                               **{f"data-{s}": t(f"live.{s}", lang) for s in ("connected", "polling", "connecting")}),

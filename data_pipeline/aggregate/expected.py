@@ -13,6 +13,8 @@ from data_pipeline.contracts import contract, contracts, duration
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import Grain, midnight_utc, next_day_floor, period_end
 
+_NONE = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
 
 class Expected:
     """Sites in service per area and day, for the datasets of one city. Reads `sites` once.
@@ -30,6 +32,9 @@ class Expected:
         self._all: pl.DataFrame | None = None
         self._localities = pl.DataFrame()
         self._sites: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+        # several metrics of a dataset, and every grain of them, ask for the same days
+        self._known_n: dict[tuple[str, str, date], int] = {}
+        self._known_per_day: dict[tuple[str, date], int] = {}
 
     def applies(self, dataset: str) -> bool:
         """Whether anything says how many reports are due."""
@@ -38,12 +43,12 @@ class Expected:
 
     def sites_n(self, dataset: str, area: str, day: date) -> int:
         """Sites of the dataset's register in service in an area on a local day."""
-        found = self._of(dataset).get(area)
-        if found is None:
-            return 0
-        opened, closed = found
-        number = day.toordinal()
-        return int(np.searchsorted(opened, number, "right") - np.searchsorted(closed, number, "right"))
+        key = (dataset, area, day)
+        if key not in self._known_n:
+            opened, closed = self._of(dataset).get(area, _NONE)
+            number = day.toordinal()
+            self._known_n[key] = int(opened.searchsorted(number, "right") - closed.searchsorted(number, "right"))
+        return self._known_n[key]
 
     def per_site(self, dataset: str, grain: Grain, start_utc: datetime) -> int:
         """Reports due from one site in a period."""
@@ -54,7 +59,12 @@ class Expected:
     def of_day(self, dataset: str, area: str, day: date) -> int:
         """Reports due from an area on a local day."""
         sites = self.sites_n(dataset, area, day)
-        return sites * self.per_site(dataset, "day", midnight_utc(day, self.pack.tz)) if sites else 0
+        if not sites:
+            return 0
+        key = (dataset, day)
+        if key not in self._known_per_day:
+            self._known_per_day[key] = self.per_site(dataset, "day", midnight_utc(day, self.pack.tz))
+        return sites * self._known_per_day[key]
 
     def of_days(self, dataset: str, area: str, first: date, grain: Grain) -> int:
         """Reports due from an area over a whole week, month, quarter or year that starts on `first`."""

@@ -27,6 +27,7 @@ Touched = dict[tuple[str, str], set[date]]
 Progress = Callable[[str, int, int], None]
 
 _DAY = timedelta(days=1)
+APPENDED_TOGETHER = 250_000  # rows of a first refresh held back to be written in one file; about 40 MB
 _GAP_DAYS = 3  # touched days this close are computed in one go
 KEYS = ["metric", "area_id", "grain", "period_start_utc"]
 _COMPARED = [
@@ -108,6 +109,8 @@ class _Work:
         self._fresh: list[pl.DataFrame] = []
         self._before: list[pl.DataFrame] = []
         self._stored: pl.DataFrame | None = None
+        self._new: list[pl.DataFrame] = []
+        self._new_n = 0
 
     def run(self, touched: dict[str, set[date]], progress: Progress | None) -> int:
         """Compute and write everything the touched days change; rows written."""
@@ -257,10 +260,12 @@ class _Work:
         return found if found.height else None
 
     def _keep(self, metric: Metric, grain: Grain, parts: pl.DataFrame, from_day: date, to_day: date) -> int:
-        """Note a piece and the stored rows it stands against; in a store without readings write it at once."""
+        """Note a piece and the stored rows it stands against; in a store without readings write many at a time."""
         rows = reading_rows(metric, grain, parts, self.pack, self.now)
         if self._stored is None:
-            return self._append(rows)
+            self._new.append(rows)
+            self._new_n += rows.height
+            return self._append_new() if self._new_n >= APPENDED_TOGETHER else 0
         tz = self.pack.tz
         within = pl.col("period_start_utc").is_between(
             midnight_utc(from_day, tz), midnight_utc(to_day, tz), closed="left"
@@ -272,8 +277,9 @@ class _Work:
 
     def _flush(self) -> int:
         """Take the rows out that differ and put the new ones in: one statement each."""
+        written = self._append_new()
         if not self._fresh:
-            return 0
+            return written
         stored = pl.concat(self._before)
         changed = _different(pl.concat(self._fresh), stored)
         self._fresh, self._before = [], []
@@ -287,7 +293,12 @@ class _Work:
                     " (SELECT (metric, area_id, grain, period_start_utc) FROM replaced_keys)",
                     [self.pack.id, first, last, replaced["metric"].unique().to_list()],
                 )
-        return self._append(changed)
+        return written + self._append(changed)
+
+    def _append_new(self) -> int:
+        """Write the pieces held back: few large files are written, and read, faster than many small ones."""
+        pieces, self._new, self._new_n = self._new, [], 0
+        return self._append(pl.concat(pieces)) if pieces else 0
 
     def _append(self, rows: pl.DataFrame) -> int:
         rows = rows.sort("metric", "grain", "area_id", "period_start_utc")

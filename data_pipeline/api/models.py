@@ -118,6 +118,7 @@ class MetricOut(Out):
     denominator: str
     standard: str
     clause: str
+    clause_en: str
     assumption_zh: str
     assumption_en: str
     thresholds: list[ThresholdOut]
@@ -288,6 +289,7 @@ class ProvenanceOut(Out):
     does_not_say_en: str
     standard: str
     clause: str
+    clause_en: str
     formula: str
     sql: str
     dataset: str

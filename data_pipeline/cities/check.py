@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import orjson
 import shapely
+from pydantic import ValidationError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from data_pipeline.alerts.rules import rule_problems
 from data_pipeline.cities.check_plan import plan_problems
 from data_pipeline.cities.model import AREA_LAYERS, LAYERS, CityFile, Level
-from data_pipeline.cities.pack import Pack, read_areas, read_city_file
+from data_pipeline.cities.pack import Pack, read_areas
 from data_pipeline.contracts import contracts
+from data_pipeline.declare import problems_of, read_toml
 from data_pipeline.errors import CityBrainError, DeclarationError, did_you_mean
 from data_pipeline.times import zone
 from geo.areas import BadGeometry, geodesic_area_km2, polygonal
@@ -40,7 +43,7 @@ def check_pack(folder: Path | str, release: bool = False) -> list[str]:
         return [f"{folder}: no such folder"]
     areas, problems = read_areas(folder)
     try:
-        declared = read_city_file(folder)
+        declared, unknown = _declared(folder)
     except DeclarationError as error:
         return [f"{error.source}: {p}" for p in error.problems] + problems
     pack = Pack(folder, declared, areas)
@@ -48,7 +51,35 @@ def check_pack(folder: Path | str, release: bool = False) -> list[str]:
     if areas and not problems:
         problems += _layers(pack) + _populations(pack) + _zones(pack)
     problems += _sources(pack) + plan_problems(pack) + _other_files(pack)
-    return problems + (_release(pack) if release else [])
+    return unknown + problems + (_release(pack) if release else [])
+
+
+def _declared(folder: Path) -> tuple[CityFile, list[str]]:
+    """city.toml without its unknown keys, and a problem for each of those: they hide nothing further on.
+
+    Raises
+    ------
+    DeclarationError
+        Something else is wrong in it; lists everything found.
+    """
+    source = f"{folder.name}/city.toml"
+    data = read_toml(folder / "city.toml")
+    try:
+        return CityFile.model_validate(data), []
+    except ValidationError as error:
+        problems = problems_of(CityFile, error)
+        unknown = [item["loc"] for item in error.errors() if item["type"] == "extra_forbidden"]
+    for *path, key in unknown:
+        inner: Any = data
+        for step in path:
+            inner = inner[step]
+        inner.pop(key, None)
+    try:
+        return CityFile.model_validate(data), [f"{source}: {problem}" for problem in problems]
+    except ValidationError as error:
+        # validators of the whole table speak only now
+        further = [p for p in problems_of(CityFile, error) if p not in problems]
+        raise DeclarationError(source, problems + further) from None
 
 
 def _names(pack: Pack) -> list[str]:

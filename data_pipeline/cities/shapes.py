@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyogrio
 import shapely
-from pyogrio.errors import DataSourceError
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
@@ -60,6 +58,9 @@ def read_shapes(
     CityBrainError
         The file cannot be read, or ids or geometries are bad; all of them are named.
     """
+    import pyogrio  # brings GeoPandas and Pandas along, which only those who make a pack need
+    from pyogrio.errors import DataSourceError
+
     if not path.exists():
         raise UsageError(f"areas file {str(path)!r} does not exist")
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -38,11 +39,11 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
 class LazyGroup(TyperGroup):
     """A group whose commands are imported when they are asked for."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         """The commands in the order in which a newcomer meets them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str):  # noqa: ANN201 (typer's own command type is private)
+    def get_command(self, ctx: object, cmd_name: str) -> Any:  # the command type of typer is private
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None

@@ -24,7 +24,7 @@ metrics_app = typer.Typer(
 app.add_typer(metrics_app, name="metrics")
 
 LIST_COLUMNS = ("id", "name_zh", "name_en", "domain", "unit", "better", "kind", "base_grain", "coarsest", "over_area", "over_time",
-                "dataset", "formula", "standard", "clause")  # fmt: skip
+                "dataset", "formula", "standard", "clause", "clause_en")  # fmt: skip
 MetricOption = Annotated[str, typer.Option("--metric", help="Metric id, for example traffic.tti.")]
 AreaOption = Annotated[
     str, typer.Option("--area", help="Area id: statistical code, or <city>:<id> in packs of your own.")
@@ -138,8 +138,8 @@ def explain(
         reading = rows_for_output([found.reading], pack, declared, queries.snapshot())[0]
     finally:
         queries.close()
-    names = ("name_zh", "name_en", "says_zh", "says_en", "does_not_say_zh", "does_not_say_en", "standard", "clause", "formula",
-             "sql", "dataset", "records_n")  # fmt: skip
+    names = ("name_zh", "name_en", "says_zh", "says_en", "does_not_say_zh", "does_not_say_en", "standard", "clause", "clause_en",
+             "formula", "sql", "dataset", "records_n")  # fmt: skip
     row = reading | {name: getattr(found, name) for name in names}
     row["assumption_zh"], row["assumption_en"] = declared.assumption_zh, declared.assumption_en
     row["reported_n"], row["expected_n"] = found.reading.reported_n, found.reading.expected_n

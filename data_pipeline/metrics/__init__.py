@@ -72,6 +72,8 @@ class Metric(Declared):
     counts on the day it was closed). A denominator that starts with `area.` is a property of the
     area (`area.population`, `area.area_km2`). `coarsest`: the longest period the figure is given for.
     `whole_periods_only`: no figure before the period is over (half a day has no peak yet).
+    `clause` is the place in the standard as Chinese writes it (表4, 附录A.1, 7.2.2.1); `clause_en` says it
+    in English where that differs.
     `zero_where_city_reports`: a count of events; where the city's source reports and an area has
     none, the count is 0, not missing.
     """
@@ -102,6 +104,7 @@ class Metric(Declared):
     over_time: Literal["sum", "last", "mean", "recompute"]
     standard: str = ""
     clause: str = ""
+    clause_en: str = ""
     assumption_zh: str = ""
     assumption_en: str = ""
     min_completeness: float = Field(default=0.75, ge=0, le=1)
@@ -138,6 +141,8 @@ class Metric(Declared):
             column = contracts()[self.dataset].columns.get(self.period_on)
             if column is None or column.type != "timestamp":
                 problems.append(f"period_on {self.period_on!r} is not a timestamp column of {self.dataset}")
+        if not self.clause.isascii() and not self.clause_en:
+            problems.append("a clause in Chinese needs clause_en")
         bounds = [t.at_least for t in self.thresholds]
         if bounds != sorted(bounds):
             problems.append("thresholds must rise")

@@ -269,7 +269,7 @@ class Queries(Listings):
         listed = tuple(d for d in self._mirror.state.deliveries.get(answers.pack.id, ()) if d.delivery_id in wanted)
         return Provenance(
             reading=reading, metric_id=m.id, name_zh=m.name_zh, name_en=m.name_en, says_zh=m.says_zh, says_en=m.says_en,
-            does_not_say_zh=m.does_not_say_zh, does_not_say_en=m.does_not_say_en, standard=m.standard, clause=m.clause,
+            does_not_say_zh=m.does_not_say_zh, does_not_say_en=m.does_not_say_en, standard=m.standard, clause=m.clause, clause_en=m.clause_en,
             kind=m.kind, formula=m.formula, sql=sql, dataset="figures" if from_figures else m.dataset, deliveries=listed,
             records_n=n, sample_columns=columns, sample_rows=rows, snapshot=self.snapshot(),
         )  # fmt: skip

@@ -7,6 +7,7 @@ what newer commits wrote. A `State` is never changed: a reader that holds one se
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from data_pipeline.times import SUB_DAY_SECONDS
 
 RECENT = timedelta(hours=72)  # below a day so much is held in memory; older periods are read from the lake
 EVENT_DAYS = 90
+LOADED_TOGETHER = 6  # metrics of a city read at a time when the store is opened
 _SUB_DAY = list(SUB_DAY_SECONDS)
 _DELIVERY = (
     "delivery_id", "city", "dataset", "source", "filename", "format", "bytes", "sha256", "mapping", "operator",
@@ -98,7 +100,7 @@ class Mirror:
 
     def _readings(self, lake: Lake, old: State, state: State) -> State:
         if old.commit_seq < 0:
-            frames = (self._first_load(lake, city) for city in self.packs)  # one city at a time: bounds memory
+            frames = (frame for city in self.packs for frame in self._first_load(lake, city))
         else:
             cities = list(self.packs)
             changed = f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)"
@@ -121,22 +123,34 @@ class Mirror:
                 series[key] = merged
         return replace(state, series=series, newest=newest, cities=frozenset(found_cities & set(self.packs)))
 
-    def _first_load(self, lake: Lake, city: str) -> pl.DataFrame:
-        """Everything of a day and longer, and the last 72 hours of what is shorter, as seen from its newest period."""
+    def _first_load(self, lake: Lake, city: str) -> Iterator[pl.DataFrame]:
+        """Everything of a day and longer, and the last 72 hours of what is shorter, as seen from its newest period.
+
+        A few metrics at a time: what lies in memory beside the series themselves stays small.
+        """
         newest = lake.frame(
             "SELECT metric, grain, max(period_start_utc) AS newest FROM readings"
             " WHERE city = ? AND list_contains(?, grain) AND n > 0 GROUP BY metric, grain",
             [city, _SUB_DAY],
         )
-        long = lake.frame(f"{SELECT} FROM readings WHERE city = ? AND NOT list_contains(?, grain)", [city, _SUB_DAY])
-        with lake.shown("newest_periods", newest):
-            short = lake.frame(
-                f"{SELECT.replace('SELECT metric', 'SELECT r.metric').replace(' grain,', ' r.grain,')} FROM readings AS r"
-                " JOIN newest_periods AS p ON p.metric = r.metric AND p.grain = r.grain"
-                " WHERE r.city = ? AND r.period_start_utc >= ? AND r.period_start_utc > p.newest - INTERVAL 72 HOUR",
-                [city, min(newest["newest"].to_list(), default=datetime(9000, 1, 1)) - RECENT],
+        metrics = lake.frame("SELECT DISTINCT metric FROM readings WHERE city = ? ORDER BY metric", [city])["metric"]
+        oldest = min(newest["newest"].to_list(), default=datetime(9000, 1, 1)) - RECENT
+        for at in range(0, len(metrics), LOADED_TOGETHER):
+            some = metrics[at : at + LOADED_TOGETHER].to_list()
+            # the two bounds of `metric` let file statistics skip the others
+            mine: list[Any] = [city, some[0], some[-1]]
+            yield lake.frame(
+                f"{SELECT} FROM readings WHERE city = ? AND metric BETWEEN ? AND ? AND NOT list_contains(?, grain)",
+                [*mine, _SUB_DAY],
             )
-        return pl.concat([long, short])
+            with lake.shown("newest_periods", newest):
+                yield lake.frame(
+                    f"{SELECT.replace('SELECT metric', 'SELECT r.metric').replace(' grain,', ' r.grain,')} FROM readings AS r"
+                    " JOIN newest_periods AS p ON p.metric = r.metric AND p.grain = r.grain"
+                    " WHERE r.city = ? AND r.metric BETWEEN ? AND ? AND r.period_start_utc >= ?"
+                    " AND r.period_start_utc > p.newest - INTERVAL 72 HOUR",
+                    [*mine, oldest],
+                )
 
     def _sites(self, lake: Lake, old: State, state: State) -> State:
         changed = lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()

@@ -94,7 +94,8 @@ def split(frame: pl.DataFrame) -> Iterable[tuple[Key, Series]]:
     edges = np.flatnonzero(first)
     names = keys[edges.tolist()].rows()
     for (metric, area, grain), a, b in zip(names, edges, [*edges[1:], len(starts)], strict=True):
-        part = Series(starts[a:b], data[a:b])
+        # copies: a slice would keep the rows of every other key in memory as long as it lives
+        part = Series(starts[a:b].copy(), data[a:b].copy())
         if len(part.starts) > 1 and (part.starts[1:] == part.starts[:-1]).any():
             last = np.append(part.starts[1:] != part.starts[:-1], True)
             part = Series(part.starts[last], part.data[last])

@@ -230,6 +230,7 @@ class Provenance:
     sample_columns: tuple[str, ...] = ()
     sample_rows: tuple[tuple, ...] = ()
     snapshot: Snapshot | None = None
+    clause_en: str = ""
 
 
 @dataclass(frozen=True)

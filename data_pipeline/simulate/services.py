@@ -17,11 +17,11 @@ CALLS_A_DAY = 1150.0
 LONGEST_S = 26 * DAY  # a ticket's life from receipt to call-back never lasts longer
 HOTLINE_DELAY_S = 300
 TICKETS_DELAY_S = 120
-# category, share, weight on hot, rainy and cold days, department that handles it
+# category, share of all tickets, duty of the office that handles it (simulate/offices.py)
 CATEGORIES = (
-    ("噪声扰民", 0.13, "生态环境局"), ("违章停车", 0.12, "公安局"), ("供水供电", 0.10, "住建局"), ("物业管理", 0.12, "住建局"),
-    ("劳动保障", 0.08, "人社局"), ("市容环卫", 0.11, "城管执法委"), ("积水内涝", 0.02, "城管执法委"), ("消费维权", 0.10, "市场监管局"),
-    ("道路交通", 0.09, "交通运输局"), ("教育医疗", 0.06, "教育局"), ("燃气供暖", 0.03, "住建局"), ("其他咨询", 0.04, "行政审批局"),
+    ("噪声扰民", 0.13, "environment"), ("违章停车", 0.12, "police"), ("供水供电", 0.10, "housing"), ("物业管理", 0.12, "housing"),
+    ("劳动保障", 0.08, "labour"), ("市容环卫", 0.11, "streets"), ("积水内涝", 0.02, "streets"), ("消费维权", 0.10, "market"),
+    ("道路交通", 0.09, "transport"), ("教育医疗", 0.06, "education"), ("燃气供暖", 0.03, "housing"), ("其他咨询", 0.04, "approval"),
 )  # fmt: skip
 CHANNELS = (("电话", 0.72), ("微信", 0.14), ("网站", 0.05), ("手机应用", 0.09))
 STATUS_ZH = ("待处理", "办理中", "已办结", "已撤销", "已转办")
@@ -180,7 +180,7 @@ class Tickets:
             "工单编号": [f"{s}{n:04d}" for s, n in zip(stamp, number, strict=True)],
             "受理时间": self._text(life["created_s"]), "更新时间": self._text(life["updated_s"]),
             "诉求类别": [CATEGORIES[c][0] for c in life["category"]], "来源渠道": [CHANNELS[c][0] for c in life["channel"]],
-            "承办单位": [CATEGORIES[c][2] for c in life["category"]], "工单状态": [STATUS_ZH[s] for s in state],
+            "承办单位": [self.world.offices[CATEGORIES[c][2]] for c in life["category"]], "工单状态": [STATUS_ZH[s] for s in state],
             "应办结时间": self._text(life["due_s"]), "办结时间": self._text(np.where(closed, life["closed_s"], -1)),
             "是否响应": _yes_no(life["responded"], handed & ~final), "是否解决": _yes_no(life["solved"], asked),
             "是否满意": _yes_no(life["satisfied"], asked), "是否重复": _yes_no(life["repeat"], np.ones(hour.size, dtype=bool)),

@@ -10,6 +10,7 @@ import numpy as np
 
 from data_pipeline.cities import Pack
 from data_pipeline.simulate.clock import Clock, bumps, seconds
+from data_pipeline.simulate.offices import offices
 from data_pipeline.simulate.place import Ground
 from data_pipeline.simulate.rng import choose, key_of, normal, uniform
 from data_pipeline.simulate.sites import SiteMaker
@@ -76,6 +77,7 @@ class World:
     def __init__(self, pack: Pack, seed: int, scale: float) -> None:
         self.pack, self.seed, self.scale, self.tz = pack, seed, scale, pack.tz
         self.ground = Ground(pack, seed)
+        self.offices = offices(pack)
         self.climate = climate_of(pack.id, self.ground.centre[1])
         self.weather = Weather(seed, pack.id, self.tz, self.climate)
         self.sites = SiteMaker(self.ground, self.climate, seed, scale)
@@ -135,7 +137,7 @@ class World:
         return self._make(
             day, "heat", 0, "Severe" if red else "Moderate", start + 9 * 3600, start + 20 * 3600,
             f"{self.pack.short_zh}发布高温{'红' if red else '橙'}色预警", f"Heat warning ({'red' if red else 'orange'}) for {self.pack.short_en}",
-            "气象局", -1, 1.0,
+            self.offices["weather"], -1, 1.0,
         )  # fmt: skip
 
     def _storm(self, day: int, start: int, total: float, centre: float, width: float) -> list[Incident]:
@@ -145,7 +147,7 @@ class World:
         strength = min(2.0, total / 80.0)
         storm = self._make(
             day, "storm", 0, severity, begin, end, f"{self.pack.short_zh}发布暴雨{colour_zh}色预警",
-            f"Rainstorm warning ({colour_en}) for {self.pack.short_en}", "气象局", -1, strength,
+            f"Rainstorm warning ({colour_en}) for {self.pack.short_en}", self.offices["weather"], -1, strength,
         )  # fmt: skip
         floods = []
         for k in range(1 + int(total > 90) + int(total > 120)):
@@ -153,7 +155,7 @@ class World:
             name = self.ground.patches[patch]
             floods.append(self._make(
                 day, "flood", k, "Moderate", begin + 3600, end + 2 * 3600, f"{name.name_zh}低洼路段积水",
-                f"Low roads under water in {name.name_en}", "城管执法委", patch, min(1.5, strength),
+                f"Low roads under water in {name.name_en}", self.offices["streets"], patch, min(1.5, strength),
             ))  # fmt: skip
         return [storm, *floods]
 
@@ -164,15 +166,15 @@ class World:
         patch = int(choose(key, self.ground.weights, day, 3))
         place = self.ground.patches[patch]
         texts = {
-            "road_incident": (f"{place.name_zh}路段发生交通事故，通行缓慢", f"Road accident in {place.name_en}, slow traffic", "公安局", "Minor"),
-            "power_outage": (f"{place.name_zh}10千伏线路故障停电", f"10 kV line fault, power cut in {place.name_en}", "供电公司", "Moderate"),
-            "network_outage": (f"{place.name_zh}光缆中断，部分基站和终端退服", f"Cable cut, base stations and terminals down in {place.name_en}", "经信局", "Moderate"),
-            "fire": (f"{place.name_zh}沿街商铺火情", f"Shop fire in {place.name_en}", "消防救援支队", "Moderate"),
-            "public_event": (f"{place.name_zh}群众文体活动，周边停车紧张", f"Public event in {place.name_en}, parking tight", "文旅局", "Minor"),
+            "road_incident": (f"{place.name_zh}路段发生交通事故，通行缓慢", f"Road accident in {place.name_en}, slow traffic", "police", "Minor"),
+            "power_outage": (f"{place.name_zh}10千伏线路故障停电", f"10 kV line fault, power cut in {place.name_en}", "power", "Moderate"),
+            "network_outage": (f"{place.name_zh}光缆中断，部分基站和终端退服", f"Cable cut, base stations and terminals down in {place.name_en}", "network", "Moderate"),
+            "fire": (f"{place.name_zh}沿街商铺火情", f"Shop fire in {place.name_en}", "fire", "Moderate"),
+            "public_event": (f"{place.name_zh}群众文体活动，周边停车紧张", f"Public event in {place.name_en}, parking tight", "culture", "Minor"),
         }  # fmt: skip
-        zh, en, department, severity = texts[kind]
+        zh, en, duty, severity = texts[kind]
         begin = start + int(at * 3600)
-        return self._make(day, kind, k, severity, begin, begin + int(length * 3600), zh, en, department, patch, 0.7 + 0.6 * float(uniform(key, day, 4)))
+        return self._make(day, kind, k, severity, begin, begin + int(length * 3600), zh, en, self.offices[duty], patch, 0.7 + 0.6 * float(uniform(key, day, 4)))
 
     def _make(
         self, day: int, kind: str, k: int, severity: str, start_s: int, end_s: int, title_zh: str, title_en: str,

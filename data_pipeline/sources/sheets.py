@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fastexcel
-import openpyxl
 import polars as pl
 
 from data_pipeline.errors import DeliveryError, did_you_mean
@@ -20,6 +19,9 @@ from data_pipeline.sources.base import (
     refusals,
 )  # fmt: skip
 from data_pipeline.sources.held import check_zip
+
+if TYPE_CHECKING:
+    import fastexcel
 
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 MACROS = ("_VBA_PROJECT".encode("utf-16-le"), "_VBA_PROJECT_CUR".encode("utf-16-le"))
@@ -60,6 +62,8 @@ def read_excel(file: Path, filename: str, options: ReadOptions, *, ole: bool) ->
     DeliveryError
         Protected, macros, damaged; the sheet is not there; several sheets hold data and none is named.
     """
+    import fastexcel
+
     names_inside = refuse_unsafe(file, filename, options, ole=ole)
     try:
         book = fastexcel.read_excel(file.read_bytes())
@@ -162,6 +166,8 @@ def _error_cells(file: Path, inside: list[str], sheet: str, options: ReadOptions
     with zipfile.ZipFile(file) as archive:
         if not any(b't="e"' in archive.read(name) for name in sheets):
             return {}
+    import openpyxl  # slow to load, and wanted for the few workbooks with error cells only
+
     first = options.skip_rows + (2 if options.has_header else 1)
     found: dict[int, tuple[int, str]] = {}
     with file.open("rb") as handle:

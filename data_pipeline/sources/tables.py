@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyogrio
 import shapely
 
 from data_pipeline.errors import DeliveryError, did_you_mean
@@ -40,6 +39,8 @@ def read_vector(file: Path, filename: str, fmt: str, options: ReadOptions) -> Ra
     Attributes keep their types; geometry becomes a point in the layer's own system (`Raw.crs`)
     and WKT. Features whose geometry is not valid are refused with the reason.
     """
+    import pyogrio  # brings GeoPandas and Pandas along: 100 MB that a process reading none of these does not need
+
     # GDAL warns of a GeoPackage whose name does not say so
     source = _shp_in(file, filename) if file.is_dir() else file.rename(file.with_name(f"{file.name}.gpkg"))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -21,6 +22,7 @@ from fake_queries import FakeQueries  # noqa: E402
 
 from app import create_app  # noqa: E402
 from data_pipeline.home import Home  # noqa: E402
+from tests.browser.real import build_home  # noqa: E402
 
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--use-gl=angle",
                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # fmt: skip
@@ -77,6 +79,13 @@ def still_site() -> Iterator[Site]:
     running = Site(fake())
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def real_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small store for all tests on real data; CITY_BRAIN_TEST_HOME names one that is built already. Not to be written."""
+    built = os.environ.get("CITY_BRAIN_TEST_HOME")
+    return Path(built) if built else build_home(tmp_path_factory.mktemp("real") / "home")
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,9 @@ def test_all_problems_come_in_one_list(copy):
     edit(copy / "city.toml", "EPSG:4547", "EPSG:3857")
     edit(copy / "wall.toml", 'id = "overview"', 'id = "Over view"')
     (copy / "plan/clauses.csv").unlink()
+    edit(copy / "city.toml", "metric_crs =", "nonsense = 1\nmetric_crs =")
     text = "\n".join(check_pack(copy))
+    assert "unknown key 'nonsense'" in text, "an unknown key is named and hides nothing else"
     assert "EPSG:3857" in text and "wall.toml" in text and "clauses.csv: file does not exist" in text
 
 

@@ -76,3 +76,9 @@ def test_a_metric_declared_twice_is_refused() -> None:
 def test_an_unknown_metric_gets_a_suggestion() -> None:
     with pytest.raises(UnknownId, match="traffic.tti"):
         metric("traffic.tii")
+
+
+def test_a_clause_is_given_in_both_languages() -> None:
+    for metric in metrics().values():
+        assert not any(word in metric.clause for word in ("table", "annex", "clause")), metric.id
+        assert (metric.clause_en or metric.clause).isascii(), metric.id

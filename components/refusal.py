@@ -1,0 +1,43 @@
+"""Why a row was refused, in the words of the reader's language."""
+
+from __future__ import annotations
+
+from components.i18n import Lang, has, pick, t
+from data_pipeline.contracts import Column, Contract
+
+
+def rule_words(rule: str, lang: Lang, contract: Contract | None = None) -> str:
+    """The words for a rule: of the dataset's own check, or of the rules every dataset has; an unknown one as it is."""
+    check = next((c for c in contract.checks if c.name == rule), None) if contract else None
+    if check:
+        return pick(check.zh, check.en, lang)
+    key = f"rule.{rule}"
+    return t(key, lang) if has(key, lang) else rule
+
+
+def reason_words(rule: str, column_name: str, contract: Contract | None, lang: Lang) -> str:
+    """Column, rule and what is allowed, as the contract declares it; "" where nothing more than the rule is known.
+
+    The check's own record, which also has the value, is in English only: a page shows it beside this.
+    """
+    column = contract.columns.get(column_name) if contract else None
+    if column is None:
+        return ""
+    said = t("refusal.said", lang, column=pick(column.zh, column.en, lang), rule=rule_words(rule, lang, contract))
+    allowed = _allowed(rule, column, lang)
+    return said + allowed
+
+
+def _allowed(rule: str, column: Column, lang: Lang) -> str:
+    unit = f" {column.unit}" if column.unit else ""
+    if rule == "unknown_value" and column.values:
+        return t("refusal.one_of", lang, values=t("refusal.comma", lang).join(column.values))
+    if rule == "wrong_pattern" and column.pattern:
+        return t("refusal.form", lang, pattern=column.pattern)
+    if rule != "out_of_range":
+        return ""
+    if column.min is not None and column.max is not None:
+        return t("refusal.between", lang, low=f"{column.min:g}", high=f"{column.max:g}", unit=unit)
+    if column.min is not None:
+        return t("refusal.at_least", lang, low=f"{column.min:g}", unit=unit)
+    return t("refusal.at_most", lang, high=f"{column.max:g}", unit=unit) if column.max is not None else ""

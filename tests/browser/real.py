@@ -1,0 +1,111 @@
+"""The real thing for browser tests: a small store made by the command line, pipeline and web as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+DAYS = 3  # of the simulated sources; 25 months of figures come before them whatever the days
+START_S = 60
+
+
+def build_home(folder: Path, city: str = "420700") -> Path:
+    """A home folder with one simulated city in it, as `python -m data_pipeline build` makes it."""
+    command("build", "--city", city, "--days", DAYS, "--home", folder)
+    return folder
+
+
+def command(*arguments: object) -> str:
+    """Standard output of `python -m data_pipeline …` in a process of its own; fails the test where that fails."""
+    done = subprocess.run([sys.executable, "-m", "data_pipeline", *map(str, arguments)], cwd=ROOT, env=environment(),
+                          capture_output=True, text=True, timeout=600)  # fmt: skip
+    assert done.returncode == 0, done.stderr or done.stdout
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would point to another home or other packs."""
+    return {k: v for k, v in os.environ.items() if k not in ("CITY_BRAIN_HOME", "CITY_BRAIN_PACKS")}
+
+
+class Child:
+    """A process of the product; its words go to a file that a failing test quotes."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115
+        self.process = subprocess.Popen([sys.executable, *map(str, arguments)], cwd=ROOT, env=environment(),
+                                        stdout=self.log, stderr=subprocess.STDOUT)  # fmt: skip
+
+    def words(self) -> str:
+        """Everything it said until now."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def wait_until(self, ready: Any, seconds: float = START_S) -> None:
+        """Until `ready()`; fails with the process's words when it ends or takes longer."""
+        until = time.monotonic() + seconds
+        while not ready():
+            assert self.process.poll() is None, f"the process ended: {self.words()}"
+            assert time.monotonic() < until, f"not ready within {seconds} s: {self.words()}"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ctrl-C, and the end of it after 15 s at the latest."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Web:
+    """`python app.py` on a home; `start` after `stop` comes back under the same address."""
+
+    def __init__(self, home: Path, packs: Path | None = None) -> None:
+        self.home, self.packs, self.port = home, packs, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Serve, and wait for the first answer."""
+        packs = ("--packs", self.packs) if self.packs else ()
+        self.child = Child("app.py", "--home", self.home, "--port", self.port, *packs)
+        self.child.wait_until(lambda: answers(self.url + "/live/poll"))
+
+    def stop(self) -> None:
+        """End the process."""
+        self.child.stop()
+
+
+def answers(url: str) -> bool:
+    """True where something answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def copy_of(home: Path, target: Path) -> Path:
+    """The same store for a test that writes."""
+    return Path(shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.lock")))

@@ -1,0 +1,158 @@
+"""Every page, size and language over a real store: drawn, kept as a picture in build/screens, and looked over by `lint`.
+
+`make test` takes a sample; `make screens` (CITY_BRAIN_SCREENS=all) the whole matrix.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_pipeline.home import Home
+from data_pipeline.store.lake import Lake
+from tests.browser.lint import lint, other_script
+from tests.browser.real import Web
+
+pytestmark = [pytest.mark.browser, pytest.mark.screens]
+
+PICTURES = Path(__file__).resolve().parents[2] / "build/screens"
+SIZES = ((1920, 1080), (1366, 768), (390, 844))
+PAGES = ("/", "/?metric=charging.energy_kwh", "/?metric=environment.pm25", "/?metric=coverage.composite_share",
+         "/district/420703", "/district/420704101", "/district/420704401", "/site/{charging}", "/site/{air}",
+         "/data", "/data?show=quarantine", "/events", "/login", "/api/docs")  # fmt: skip
+LIGHT = ("/",)
+ENGLISH_ONLY = ("/api/docs",)  # written for programmers, in both languages at once
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One page at one size in one language and theme."""
+
+    path: str
+    size: tuple[int, int]
+    lang: str
+    theme: str = "dark"
+
+    @property
+    def name(self) -> str:
+        """File name of the picture, without its ending."""
+        words = re.sub(r"[^\w.]+", "-", self.path).strip("-") or "overview"
+        return f"{words}_{self.size[0]}x{self.size[1]}_{self.lang}_{self.theme}"
+
+
+def matrix() -> list[Shot]:
+    """All shots, largest screen first."""
+    shots = [Shot(path, size, lang) for size in SIZES for path in PAGES for lang in ("zh", "en")
+             if lang == "zh" or path not in ENGLISH_ONLY]  # fmt: skip
+    return shots + [Shot(path, size, lang, "light") for size in SIZES for path in LIGHT for lang in ("zh", "en")]
+
+
+SAMPLE = [
+    Shot("/", (1920, 1080), "zh"), Shot("/", (1366, 768), "en", "light"), Shot("/district/420703", (1366, 768), "zh"),
+    Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"), Shot("/data", (1366, 768), "en"),
+]  # fmt: skip
+SHOTS = matrix() if os.environ.get("CITY_BRAIN_SCREENS") == "all" else SAMPLE
+
+
+@pytest.fixture(scope="module")
+def web(real_home: Path) -> Iterator[Web]:
+    running = Web(real_home)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def places(real_home: Path) -> dict[str, str]:
+    """Sites whose pages are looked at: a charging station and an air monitor."""
+    with Lake.reader(Home.of(real_home)) as lake:
+        frame = lake.frame("SELECT dataset, min(site_id) AS site FROM sites GROUP BY dataset")
+    first = dict(frame.iter_rows())
+    return {"charging": first["charging_stations"], "air": first["monitoring_stations"]}
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda s: s.name)
+def test_a_page_is_whole_legible_translated_and_at_home(browser: Any, web: Web, places: dict[str, str], shot: Shot) -> None:
+    path = shot.path.format(**places)
+    context = browser.new_context(viewport={"width": shot.size[0], "height": shot.size[1]})
+    try:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        faults: list[str] = []
+        page.on("pageerror", lambda e: faults.append(f"page error: {e}"))
+        page.on("console", lambda m: faults.append(f"console: {m.text}") if m.type in ("error", "warning") and not of_the_driver(m.text) else None)
+        page.on("response", lambda r: faults.append(f"failed: {r.status} {r.url}") if r.status >= 400 else None)
+        page.on("requestfailed", lambda r: faults.append(f"failed: {r.failure} {r.url}"))
+        page.on("request", lambda r: faults.append(f"other host: {r.url}") if abroad(r.url, web.port) else None)
+        page.goto(f"{web.url}{path}{'&' if '?' in path else '?'}lang={shot.lang}&theme={shot.theme}")
+        page.wait_for_selector("#main > *, .login-box, .api-docs main")
+        settle(page)
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(PICTURES / f"{shot.name}.png"), full_page=shot.size[0] < 1000)
+        found = lint(page, shot.lang)
+        if shot.path in ENGLISH_ONLY:
+            found = [f for f in found if not f.startswith("untranslated")]
+        assert faults + found == []
+    finally:
+        context.close()
+
+
+def settle(page: Any) -> None:
+    """Until fonts are there, the maps are drawn and nothing has moved for half a second."""
+    page.evaluate("() => document.fonts.ready.then(() => true)")
+    page.wait_for_function("""() => [...document.querySelectorAll('.map-graph')].every(box => {
+      const g = box.querySelector('.js-plotly-plot') || box, s = g._fullLayout && g._fullLayout.map && g._fullLayout.map._subplot;
+      return s && s.map && s.map.loaded();
+    })""")
+    page.wait_for_timeout(500)
+
+
+def abroad(url: str, port: int) -> bool:
+    """True where an address is not this server's."""
+    return not url.startswith((f"http://127.0.0.1:{port}/", f"ws://127.0.0.1:{port}/", "blob:", "data:"))
+
+
+def of_the_driver(text: str) -> bool:
+    """Words of the software renderer of a machine without a graphics card."""
+    return "GL Driver Message" in text or "swiftshader" in text.lower() or "Automatic fallback to software WebGL" in text
+
+
+BAD = {
+    "small": ('<p style="font-size:11px">small print</p>', "small: p"),
+    "clipped": ('<p style="width:60px;overflow:hidden;white-space:nowrap">much longer than its box is</p>', "clipped: p"),
+    "overlapping": ('<div style="position:relative"><p style="position:absolute;top:0">first line</p>'
+                    '<p style="position:absolute;top:4px">other line</p></div>', "overlap: p"),
+    "empty": ("<section><h2>heading</h2><div></div></section>", "empty: section"),
+    "sideways": ('<div style="width:3000px">wide</div>', "sideways: "),
+    "untranslated": ("<p>the text is 忘了</p>", "untranslated: p"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("html", "expected"), BAD.values(), ids=BAD)
+def test_the_lint_catches_a_page_known_to_be_bad(browser: Any, html: str, expected: str) -> None:
+    context = browser.new_context(viewport={"width": 800, "height": 600})
+    page = context.new_page()
+    page.set_content(f'<body style="font-size:16px">{html}</body>')
+    found = lint(page, "en")
+    assert len(found) == 1 and found[0].startswith(expected)
+    context.close()
+
+
+def test_the_lint_lets_a_good_page_pass(browser: Any) -> None:
+    context = browser.new_context(viewport={"width": 800, "height": 600})
+    page = context.new_page()
+    page.set_content('<body style="font-size:16px"><section><h2>空气</h2><p>PM2.5 35 µg/m³，执行 GB/T 33171</p></section>'
+                     '<p title="the whole text" style="width:60px;overflow:hidden;white-space:nowrap">充电站的名称很长很长</p></body>')  # fmt: skip
+    assert lint(page, "zh") == []
+    context.close()
+
+
+def test_units_codes_and_file_names_may_stand_on_a_chinese_page_but_words_may_not() -> None:
+    assert other_script("用电 35 kWh，按 GB/T 29316；文件 sim_420700.csv，点位 CS-420700-00001", "zh") == []
+    assert other_script("数据 loading 中", "zh") == ["loading"]
+    assert other_script("Ezhou 充电", "en") == ["充电"]
