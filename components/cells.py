@@ -59,9 +59,9 @@ def cell(value: Any, column: Column | None, tz: ZoneInfo, lang: Lang, now_utc: d
 
 
 def as_delivered(value: Any, text: str, column: Column | None, lang: Lang) -> Any:
-    """`text`, marked with its own language where it is a supplier's Chinese words on a page in another language."""
+    """`text`, marked with its own language where a supplier wrote it in Chinese and the page is in another language."""
     own_words = isinstance(value, str) and (column is None or value not in column.values)
-    if lang != "zh" and own_words and any("\u4e00" <= c <= "\u9fff" for c in text):
+    if lang != "zh" and own_words and any(0x4E00 <= ord(c) <= 0x9FFF for c in text):
         return html.Span(text, lang="zh-CN")
     return text
 

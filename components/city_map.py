@@ -8,7 +8,7 @@ drawn with the browser's own fonts, and nothing is fetched from another host.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -307,8 +307,3 @@ def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metri
         head = t("map.legend_head", lang, name=head, unit=unit)
     note = [html.P(basis, className="note")] if basis else []
     return html.Div([html.P(head, className="legend-head"), html.Ul(items), *note], id=id, className="legend")
-
-
-def names_of(places: Sequence[Place]) -> Mapping[str, str]:
-    """Area id → name."""
-    return {p.id: p.name for p in places}

@@ -20,6 +20,7 @@ from data_pipeline.errors import DeclarationError, did_you_mean
 if TYPE_CHECKING:
     from data_pipeline.queries.types import Target
 
+# columns and allowed words of the plan tables; the pack check uses the same
 DATED = ("year_end", "year", "two_years", "period_stated")
 COMPARATORS = ("", ">=", ">", "<=", "=", "about", "done")
 KINDS = ("quantified", "completion", "direction")

@@ -7,7 +7,7 @@ from typing import Any
 
 from dash import html
 
-from components import formats, refusal, table
+from components import cells, formats, refusal, table
 from components.formats import full_moment, moment, number
 from components.i18n import Lang, has, pick, t
 from components.ids import live_id
@@ -168,7 +168,7 @@ def _delivery_row(request: PageRequest, delivery: Delivery) -> list[Any]:
         str(delivery.delivery_id),
         html.Span([html.B(delivery.filename), html.Small(about)], className="two-lines", title=f"SHA-256 {delivery.sha256}"),
         dataset_name(request, delivery.dataset),
-        html.Span([html.Span(delivery.source), *([mark(t("state.simulated", lang), "simulated")] if delivery.is_simulated else [])],
+        html.Span([html.Span(cells.as_delivered(delivery.source, delivery.source, None, lang)), *([mark(t("state.simulated", lang), "simulated")] if delivery.is_simulated else [])],
                   className="two-lines"),
         full_moment(delivery.received_at_utc, city.tz, lang),
         *(number(n, 0) for n in (delivery.rows_in, delivery.accepted, delivery.duplicates)),
@@ -245,7 +245,7 @@ def _quarantine_row(request: PageRequest, row: QuarantinedRow) -> list[Any]:
         html.Span(refusal.rule_words(row.rule, lang, known), title=row.rule),
         words,
         _reason(row, lang),
-        html.Div(shown, className="original"),
+        html.Div(shown, className="original", lang=""),
         mark(quarantine_state_words(row.state, lang), "plain"),
     ]  # fmt: skip
 

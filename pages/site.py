@@ -326,7 +326,7 @@ def _deliveries(request: PageRequest, site: Site, records: Records | None) -> ht
         used = set(records.of("delivery_id"))
         found += [d for d in q.deliveries(city.id, records.contract.id, LOOK_BACK_DELIVERIES) if d.delivery_id in used]
     rows = [
-        [delivery_link(request, d.dataset, d.delivery_id), dataset_name(request, d.dataset), d.filename, d.source,
+        [delivery_link(request, d.dataset, d.delivery_id), dataset_name(request, d.dataset), d.filename, cells.as_delivered(d.source, d.source, None, lang),
          full_moment(d.received_at_utc, city.tz, lang)]
         for d in found[:TABLE_RECORDS]
     ]  # fmt: skip

@@ -28,7 +28,6 @@ MAX_LAYER_BYTES = 5_000_000
 MAX_OVERLAP_SHARE = 0.001
 MAX_AREA_DIFFERENCE = 0.02
 MAX_SCALE_ERROR = 0.004
-BASE_MARGIN_DEG = 0.5
 
 
 def check_pack(folder: Path | str, release: bool = False) -> list[str]:

@@ -7,33 +7,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
+from data_pipeline import plans
 from data_pipeline.cities.pack import Pack
 from data_pipeline.errors import did_you_mean
 from data_pipeline.metrics import metrics
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "plans": (
-        "plan_id", "city_zh", "city_en", "adcode", "document_number", "issued_date", "issuer", "period_start",
-        "period_end", "n_clauses", "title_zh", "title_en", "published_date", "note",
-    ),
-    "clauses": (
-        "plan_id", "clause", "topic_zh", "topic_en", "lead_dept_zh", "responsible_depts_zh", "lead_basis", "counted",
-        "note",
-    ),
-    "targets": (
-        "target_id", "plan_id", "clause", "domain", "indicator_zh", "indicator_en", "value", "value_high",
-        "comparator", "unit_zh", "unit_en", "deadline", "milestone", "scope_zh", "lead_dept_zh",
-        "responsible_depts_zh", "note", "strength", "kind", "deadline_basis", "same_as",
-    ),
-    "systems": (
-        "system_id", "plan_id", "clause", "name_zh", "name_en", "domain", "what_it_does_en", "inputs", "outputs",
-        "lead_dept_zh", "deadline", "dashboard_role", "reason", "io_basis",
-    ),
-    "departments": ("plan_id", "dept_zh", "dept_en", "n_targets_led", "n_targets_responsible", "note"),
-    "projects": (
-        "plan_id", "project_id", "name_zh", "name_en", "domain", "stage", "investment_yi_yuan", "clause",
-        "lead_dept_zh", "row_type", "n_projects", "note",
-    ),
+COLUMNS: dict[str, tuple[str, ...]] = plans.COLUMNS | {
     "system_metrics": ("system_id", "metric_ids", "view", "output", "how", "note"),
     "target_splits": (
         "target_id", "area_id", "value", "deadline", "source", "entered_by", "entered_at", "note",
@@ -42,11 +21,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("targets", "comparator"): (">=", ">", "<=", "about", "=", "done"),
-    ("targets", "strength"): ("firm", "strive"),
-    ("targets", "kind"): ("quantified", "completion", "direction"),
+    ("targets", "strength"): plans.STRENGTHS,
+    ("targets", "kind"): plans.KINDS,
     ("targets", "milestone"): ("0", "1"),
-    ("systems", "dashboard_role"): ("core", "feed", "track", "out"),
-    ("projects", "row_type"): ("named", "programme", "group"),
+    ("systems", "dashboard_role"): plans.ROLES,
+    ("projects", "row_type"): plans.ROW_TYPES,
     ("clauses", "counted"): ("0", "1"),
 }
 NUMBERS = (
@@ -122,7 +101,7 @@ def _cells(name: str, rows: list[dict[str, str]]) -> Iterator[str]:
 
 def _links(tables: dict[str, list[dict[str, str]]], pack: Pack) -> list[str]:
     """Problems of references between tables, to areas and to metrics."""
-    plans = {row["plan_id"] for row in tables["plans"]}
+    known = {row["plan_id"] for row in tables["plans"]}
     clauses = {(row["plan_id"], row["clause"]) for row in tables["clauses"]}
     departments = {(row["plan_id"], row["dept_zh"]) for row in tables["departments"]}
     targets = {row["target_id"] for row in tables["targets"]}
@@ -130,14 +109,14 @@ def _links(tables: dict[str, list[dict[str, str]]], pack: Pack) -> list[str]:
     problems = [
         f"city.toml: provincial_plans names {p!r}, which is not in plan/plans.csv"
         for p in pack.provincial_plans
-        if p not in plans
+        if p not in known
     ]
     for name in ("clauses", "targets", "systems", "departments", "projects"):
         for number, row in enumerate(tables[name], start=2):
             where = f"plan/{name}.csv line {number}"
             plan = row["plan_id"]
-            if plan not in plans:
-                problems.append(f"{where}: unknown plan_id {plan!r}, allowed: {', '.join(sorted(plans))}")
+            if plan not in known:
+                problems.append(f"{where}: unknown plan_id {plan!r}, allowed: {', '.join(sorted(known))}")
                 continue
             if name != "clauses" and row.get("clause") and (plan, row["clause"]) not in clauses:
                 problems.append(f"{where}: unknown clause {row['clause']!r} of plan {plan!r}")

@@ -15,7 +15,7 @@ from data_pipeline.cities.load import find_pack, load_packs
 from data_pipeline.cities.model import AREA_LAYERS, CITY_ID, Area, LayerDecl
 from data_pipeline.cities.pack import Pack, load_pack
 from data_pipeline.cities.shapes import Shapes, on_grid, read_shapes
-from data_pipeline.cities.write import layer_table, toml_table, write_areas, write_layer
+from data_pipeline.cities.write import layer_table, swap_in, toml_table, write_areas, write_layer
 from data_pipeline.contracts import contracts
 from data_pipeline.errors import CityBrainError, DeclarationError, UnknownId, UsageError
 from data_pipeline.times import zone
@@ -251,13 +251,7 @@ def replace_layer(
         folder = Path(scratch) / city
         shutil.copytree(pack.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
         _put_layer(folder, layer, declared, shapes, pack)
-        problems = check_pack(folder)
-        if problems:
-            raise DeclarationError(f"{city} with the new layer {layer}", problems)
-        target = root / city
-        if target.exists():
-            target.rename(Path(scratch) / "before")
-        folder.rename(target)
+        target = swap_in(folder, root, f"{city} with the new layer {layer}")
     return target, found.notes
 
 

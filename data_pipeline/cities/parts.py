@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from data_pipeline.cities.check import check_pack
 from data_pipeline.cities.load import find_pack, load_packs
 from data_pipeline.cities.model import Area, LayerDecl
 from data_pipeline.cities.pack import Pack
 from data_pipeline.cities.shapes import read_shapes
-from data_pipeline.cities.write import layer_table, write_areas, write_layer
-from data_pipeline.errors import DeclarationError, UsageError
+from data_pipeline.cities.write import layer_table, swap_in, write_areas, write_layer
+from data_pipeline.errors import UsageError
 from geo.areas import geodesic_area_km2, label_point
 
 LAYER = "townships"
@@ -88,13 +87,7 @@ def add_areas(
         path = folder / "city.toml"
         text = path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + layer_table(LAYER, declared)
         path.write_text(text, encoding="utf-8")
-        problems = check_pack(folder)
-        if problems:
-            raise DeclarationError(f"{city} with the new areas", problems)
-        target = root / city
-        if target.exists():
-            target.rename(Path(scratch) / "before")
-        folder.rename(target)
+        target = swap_in(folder, root, f"{city} with the new areas")
     return target, notes
 
 

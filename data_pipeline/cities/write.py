@@ -11,8 +11,10 @@ from pathlib import Path
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
+from data_pipeline.cities.check import check_pack
 from data_pipeline.cities.model import Area, LayerDecl
 from data_pipeline.cities.pack import AREA_COLUMNS
+from data_pipeline.errors import DeclarationError
 
 DECIMALS = 5
 
@@ -89,3 +91,23 @@ def _cell(value: object) -> object:
     if isinstance(value, tuple):
         return ";".join(str(part) for part in value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def swap_in(folder: Path, root: Path, what: str) -> Path:
+    """Put a finished pack, made in a scratch folder below `root`, into its place; returns the place.
+
+    The pack it replaces moves to `before` beside `folder`, where the scratch folder takes it along.
+
+    Raises
+    ------
+    DeclarationError
+        The new pack has problems; nothing has changed. `what` names it.
+    """
+    problems = check_pack(folder)
+    if problems:
+        raise DeclarationError(what, problems)
+    target = root / folder.name
+    if target.exists():
+        target.rename(folder.parent / "before")
+    folder.rename(target)
+    return target

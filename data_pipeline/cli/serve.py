@@ -21,7 +21,7 @@ from data_pipeline.home import Home
 
 app = typer.Typer()
 ROOT = Path(__file__).resolve().parents[2]
-STOP_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 60  # the pipeline ends its present commit first; a kill would lose nothing but that commit
 WEB_TIMEOUT_S = 60
 
 
@@ -71,6 +71,7 @@ def serve(
             _fail_if_one_ended(children)
             time.sleep(0.3)
     finally:
+        print("stopping: the present commit ends first", flush=True)
         _stop_all(children)
     print("stopped", flush=True)
 

@@ -14,6 +14,7 @@ from data_pipeline.errors import DeliveryError, StoreError
 from data_pipeline.home import Home
 from data_pipeline.ingest.companions import with_companions
 from data_pipeline.mappings import Mapping
+from data_pipeline.sources.base import gone
 
 _CHUNK = 4 * 1024 * 1024
 MAX_BYTES = 2 * 1024**3  # the largest delivery any reader takes
@@ -111,10 +112,7 @@ def _copy(path: Path, kept, filename: str, home: Home) -> None:  # noqa: ANN001 
             after = os.fstat(given.fileno())
             by_name = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise DeliveryError(
-            f"{filename}: the file is not there (or vanished while it was read)",
-            hint="deliver it again, complete; write under another name and rename when done",
-        ) from None
+        raise gone(filename) from None
     except PermissionError:
         raise DeliveryError(f"{filename}: the file may not be read (permission denied)") from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or kept.tell() != before.st_size:

@@ -45,17 +45,9 @@ def to_utc(series: pl.Series, tz: ZoneInfo, formats: list[str], groups: list[pl.
     """
     if series.dtype == pl.Null:
         return Converted(series.cast(US))
-    if isinstance(series.dtype, pl.Datetime):
-        if series.dtype.time_zone:
-            return Converted(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(US))
-        return _localize(
-            Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))),
-            series.cast(US),
-            tz,
-            groups,
-            series,
-        )
-    if series.dtype == pl.Date:
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:
+        return Converted(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(US))
+    if isinstance(series.dtype, (pl.Datetime, pl.Date)):
         return _localize(
             Converted(pl.Series(series.name, [None], dtype=US).new_from_index(0, len(series))),
             series.cast(US),

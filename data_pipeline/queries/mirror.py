@@ -6,8 +6,10 @@ what newer commits wrote. A `State` is never changed: a reader that holds one se
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,6 +78,8 @@ class Mirror:
                 self._lake = Lake.reader(self.home)
             with self._lake.pinned() as pinned:
                 self.state = self._next(self._lake, before, pinned or newest)
+            if before.snapshot is None:
+                _give_back()
             return self.state.snapshot
 
     def close(self) -> None:
@@ -213,6 +217,12 @@ class Mirror:
                 places.group_by("locality_id").agg("counted_in"), on="locality_id", how="left", maintain_order="left"
             )
         return replace(state, alerts=alerts, city_events=events)
+
+
+def _give_back() -> None:
+    """Return to the system what the first load has freed, where the C library knows how (glibc)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def microseconds_of(span: timedelta) -> int:

@@ -26,7 +26,6 @@ ARCHIVE_MONTHS = 25
 OPERATOR = "build"
 # the pipeline goes on from the moment a commit of this name gives (see runner.LIVE_MARK)
 BUILT_MARK = "live until "
-COMMIT_ROWS = 700_000  # about so many rows a commit: between two commits a running pipeline serves its inbox
 
 Progress = Callable[[str, int, int], None]
 

@@ -129,11 +129,6 @@ class Clock:
             years=day_number / 365.2425,
         )
 
-    @property
-    def off_day(self) -> np.ndarray:
-        """True on weekends and holidays."""
-        return self.kind != WORKDAY
-
 
 def _offsets(t_s: np.ndarray, tz: ZoneInfo) -> np.ndarray:
     """Offset of the local clock in seconds, exact through daylight-saving changes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -321,19 +321,3 @@ class SiteMaker:
                 return line.interpolate(left)
             left -= line.length
         return lines[-1].interpolate(1.0, normalized=True)
-
-
-def opened_by(sites: Sites, day: date) -> np.ndarray:
-    """True for sites opened on or before a local day."""
-    return sites.opened <= day.toordinal()
-
-
-def opening_days(sites: Sites, after: date, until: date) -> list[date]:
-    """Days in (after, until] on which some site opened."""
-    days = np.unique(sites.opened[(sites.opened > after.toordinal()) & (sites.opened <= until.toordinal())])
-    return [date.fromordinal(int(d)) for d in days]
-
-
-def day_before(day: date) -> date:
-    """The calendar day before."""
-    return day - timedelta(days=1)

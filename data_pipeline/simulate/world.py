@@ -224,10 +224,6 @@ class World:
                 out += near * _ramp(incident, t_s)
         return out
 
-    def events_between(self, start_s: int, end_s: int) -> list[Incident]:
-        """Incidents that start in [start_s, end_s)."""
-        return [i for i in self.incidents(start_s, end_s) if start_s <= i.start_s < end_s]
-
 
 def _ramp(incident: Incident, t_s: np.ndarray) -> np.ndarray:
     """0 before, 1 during, fading over half an hour after an incident."""

@@ -27,6 +27,14 @@ REFUSED_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+def gone(filename: str) -> DeliveryError:
+    """The error for a file that is not there when it is to be read."""
+    return DeliveryError(
+        f"{filename}: the file is not there (or vanished while it was read)",
+        hint="deliver it again, complete; write under another name and rename when done",
+    )
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How to read a delivery, and how much of it may be held at once.

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from data_pipeline.errors import DeliveryError, StoreError
-from data_pipeline.sources.base import FORMATS, MIB, ReadOptions
+from data_pipeline.sources.base import FORMATS, MIB, ReadOptions, gone
 
 CHUNK = MIB
 GROWTH_FREE = 16 * MIB  # below this size a growth factor says nothing about ill will
@@ -53,10 +53,7 @@ def private_copy(path: Path, filename: str, options: ReadOptions) -> Iterator[Pa
             else:
                 copy_file(path, target, filename, options)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise DeliveryError(
-                f"{filename}: the file is not there (or vanished while it was read)",
-                hint="deliver it again, complete; write under another name and rename when done",
-            ) from None
+            raise gone(filename) from None
         except PermissionError:
             raise DeliveryError(f"{filename}: the file may not be read (permission denied)") from None
         except OSError as error:

@@ -98,7 +98,7 @@ def lint(page: Any, lang: str, names: frozenset[str] = frozenset()) -> list[str]
     lang : "zh" or "en"
         Words of the other script are faults, but for units, codes, quoted file names and ids.
     names : words
-        Proper names that stay in the other script (areas without an English name, suppliers).
+        Proper names that stay in the other script; on a Chinese page also allowed values of contracts, quoted in reasons.
 
     Returns
     -------
@@ -113,9 +113,8 @@ def lint(page: Any, lang: str, names: frozenset[str] = frozenset()) -> list[str]
 
 def other_script(text: str, lang: str, names: frozenset[str] = frozenset()) -> list[str]:
     """The words of `text` that belong to the other language."""
-    for name in sorted(names, key=len, reverse=True):
-        if name in text:
-            text = text.replace(name, " ")
     if lang == "en":
+        for name in sorted(names, key=len, reverse=True):
+            text = text.replace(name, " ")
         return CJK.findall(text)
-    return [word for word in WORD.findall(QUOTED.sub(" ", text)) if word not in LATIN]
+    return [word for word in WORD.findall(QUOTED.sub(" ", text)) if word not in LATIN and word not in names]

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,11 @@ def corrected_hour(home: Path, target: Path) -> Path:
 
 
 def energy_of_the_newest_day(home: Path) -> float:
-    today = datetime.now().date()
-    rows = json.loads(command(
-        "query", "--metric", "charging.energy_kwh", "--area", CITY, "--grain", "day", "--from", today - timedelta(days=3),
-        "--to", today + timedelta(days=2), "--home", home, "--format", "json",
-    ))  # fmt: skip
-    return [r["value"] for r in rows if r["value"] is not None][-1]
+    with Lake.reader(Home.of(home)) as lake:
+        return lake.value(
+            "SELECT value FROM readings WHERE metric = 'charging.energy_kwh' AND area_id = ? AND grain = 'day' AND value IS NOT NULL"
+            " ORDER BY period_start_utc DESC LIMIT 1", [CITY]
+        )
 
 
 def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_it_is_back(

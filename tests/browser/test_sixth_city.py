@@ -64,7 +64,7 @@ def test_the_sixth_city_opens_with_its_map_and_the_stations_that_were_accepted(
 
 
 def test_a_district_and_a_station_of_the_sixth_city_open_too(page: Any, shenzhen: Web) -> None:
-    for path, words in (("/district/440300:福田", "福田区"), ("/site/szx-1001", "深圳市"), ("/data?city=440300", "公共充电站")):
+    for path, words in (("/district/440300:福田", "福田区"), ("/site/szx-3", "深圳市"), ("/data?city=440300", "公共充电站")):
         page.goto(shenzhen.url + path + ("" if "?" in path else "?city=440300"))
         page.wait_for_selector("#main > *")
         settle(page)

@@ -79,6 +79,6 @@ def test_an_unknown_metric_gets_a_suggestion() -> None:
 
 
 def test_a_clause_is_given_in_both_languages() -> None:
-    for metric in metrics().values():
-        assert not any(word in metric.clause for word in ("table", "annex", "clause")), metric.id
-        assert (metric.clause_en or metric.clause).isascii(), metric.id
+    for declared in metrics().values():
+        assert not any(word in declared.clause for word in ("table", "annex", "clause")), declared.id
+        assert (declared.clause_en or declared.clause).isascii(), declared.id
