@@ -11,6 +11,7 @@ from dash import dcc, html
 from components import city_map, figures, plan, ranking, sentence, ticker
 from components.i18n import Lang, pick, t
 from components.ids import live_id
+from components.states import empty
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event, Target
@@ -234,6 +235,8 @@ def departments(request: PageRequest) -> dict[str, str]:
 def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
     lang = request.lang
     own = plan.distinct(targets)
+    if not own:
+        return html.Section([html.H2(t("overview.plan", lang)), empty(t("overview.no_plan", lang))], className="plan-panel")
     quantified = [x for x in own if x.kind == "quantified"]
     titles = {row["plan_id"]: pick(row["title_zh"], row["title_en"], lang) for row in request.city.plan("plans")}
     plans = "、".join(dict.fromkeys(titles.get(x.plan_id, x.plan_id) for x in own))

@@ -123,6 +123,7 @@ def provenance_body(found: Provenance, pack: Pack, metric: Metric) -> dict[str, 
     """Everything behind a reading as JSON values."""
     own = {
         "reading": rows_for_output([found.reading], pack, metric, found.snapshot)[0],
+        "simulated_share": found.reading.simulated_share,
         "deliveries": [shaped(DeliveryOut, delivery, pack.tz) for delivery in found.deliveries],
         "snapshot_at": None if found.snapshot is None else iso_local(found.snapshot.at_utc, pack.tz),
     }

@@ -281,6 +281,7 @@ class ProvenanceOut(Out):
     """Everything behind one reading. `sample_rows` are records in the order of `sample_columns`."""
 
     reading: ReadingOut
+    simulated_share: float | None
     name_zh: str
     name_en: str
     says_zh: str

@@ -1,4 +1,7 @@
-"""`access add|list|remove|passwd`: the accounts that may sign in to the web."""
+"""`access add|list|remove|passwd`: the accounts that may sign in to the web.
+
+Accounts belong to the installation; `--packs` is taken as by every command and changes nothing here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from data_pipeline.access.accounts import (
     remove_account,
     set_password,
 )
-from data_pipeline.cli.common import Format, FormatOption, HomeOption, emit, emit_one
+from data_pipeline.cli.common import Format, FormatOption, HomeOption, PacksOption, emit, emit_one
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.home import Home
 
@@ -37,6 +40,7 @@ def add(
     ] = False,
     password_stdin: StdinOption = False,
     home: HomeOption = None,
+    packs: PacksOption = None,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Add an account. The password needs 10 characters from 3 of: a–z, A–Z, 0–9, others."""
@@ -48,7 +52,7 @@ def add(
 
 
 @app.command("list")
-def list_accounts(home: HomeOption = None, fmt: FormatOption = Format.table) -> None:
+def list_accounts(home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption = Format.table) -> None:
     """List the accounts (never the password hashes)."""
     place = Home.of(home)
     rows = [
@@ -61,7 +65,9 @@ def list_accounts(home: HomeOption = None, fmt: FormatOption = Format.table) -> 
 
 
 @app.command("remove")
-def remove(name: NameArgument, home: HomeOption = None, fmt: FormatOption = Format.table) -> None:
+def remove(
+    name: NameArgument, home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption = Format.table
+) -> None:
     """Remove an account; its sessions end at once."""
     place = Home.of(home)
     left = remove_account(place, name)
@@ -75,7 +81,11 @@ def remove(name: NameArgument, home: HomeOption = None, fmt: FormatOption = Form
 
 @app.command("passwd")
 def passwd(
-    name: NameArgument, password_stdin: StdinOption = False, home: HomeOption = None, fmt: FormatOption = Format.table
+    name: NameArgument,
+    password_stdin: StdinOption = False,
+    home: HomeOption = None,
+    packs: PacksOption = None,
+    fmt: FormatOption = Format.table,
 ) -> None:
     """Give an account a new password; its sessions end at once."""
     place = Home.of(home)

@@ -50,7 +50,6 @@ def build(
     chosen = list(found.values()) if "all" in city else [find_pack(found, name) for name in dict.fromkeys(city)]
     moments = {pack.id: parse_time(until, pack.tz, "--until") if until else None for pack in chosen}
     place = Home.of(home)
-    place.root.mkdir(parents=True, exist_ok=True)
     rows = []
     with Lake.writer(place, "python -m data_pipeline build") as lake:
         writer = Writer(lake, found, place)

@@ -142,6 +142,7 @@ def explain(
              "formula", "sql", "dataset", "records_n")  # fmt: skip
     row = reading | {name: getattr(found, name) for name in names}
     row["assumption_zh"], row["assumption_en"] = declared.assumption_zh, declared.assumption_en
+    row["simulated_share"] = found.reading.simulated_share
     row["reported_n"], row["expected_n"] = found.reading.reported_n, found.reading.expected_n
     row["deliveries"] = [
         {"delivery_id": d.delivery_id, "filename": d.filename, "source": d.source, "sha256": d.sha256,

@@ -42,7 +42,6 @@ def serve(
 ) -> None:
     """Build the first city if it is missing, start pipeline and web, print the address; Ctrl-C stops both."""
     place = Home.of(home)
-    place.root.mkdir(parents=True, exist_ok=True)
     common = ["--home", str(place.root)] + (["--packs", str(packs)] if packs else [])
     started = time.monotonic()
     if not _has_city(place, first):

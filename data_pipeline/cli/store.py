@@ -43,6 +43,7 @@ def run(
     simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Deliver for sources declared simulated.")] = True,
     keep_days: Annotated[int, typer.Option(min=1, help="Keep every snapshot of the last days.")] = 7,
     keep_daily: Annotated[int, typer.Option(min=1, help="Keep the last snapshot of each day this long.")] = 180,
+    fmt: FormatOption = Format.table,
 ) -> None:
     """Hold the store, answer the inbox, deliver for simulated sources, keep the files in order. Ctrl-C stops it."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -54,6 +55,8 @@ def run(
     run_pipeline(
         place, found, live=_live(seed) if simulator else None, jobs=jobs, retention=Retention(keep_days, keep_daily)
     )
+    newest = newest_snapshot(place)
+    emit_one({"home": str(place.root), "pipeline": "stopped", "snapshot": newest.id if newest else None}, fmt, "run")
 
 
 def _live(seed: int) -> Callable[[Pack, datetime, datetime], Iterable[LiveDelivery]]:

@@ -305,6 +305,8 @@ def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         with _storage_errors(home):
             con.execute(f"SET threads = 2; SET memory_limit = '{READER_MEMORY if read_only else WRITER_MEMORY}'")
+            if read_only:
+                con.execute("SET enable_external_file_cache = false")  # the system caches these local files already
             con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
             options = [
                 f"DATA_PATH '{_quoted(str(home.lake))}'",

@@ -86,7 +86,7 @@ def test_an_alert_opens_is_taken_in_hand_through_the_inbox_closes_and_shows_in_t
 
     port.count("08:15:00", 2, datetime(2026, 6, 9, 8, 30, 30))
     (opened,) = port.events()
-    assert (opened["kind"], opened["state"], opened["severity"], opened["area"]) == ("alert", "open", "Moderate", "port:port")
+    assert (opened["kind"], opened["state"], opened["severity"], opened["area"]) == ("alert", "open", "Moderate", "port")
     assert (opened["metric"], opened["value"]) == ("traffic.parking_occupancy", 0.98)
     assert (opened["department"], opened["opened_at"]) == ("traffic office", "2026-06-09T08:30:30+00:00")
 

@@ -268,6 +268,7 @@ def test_provenance_takes_any_moment_of_the_period_and_shows_files_and_rows(clie
     assert body["reading"]["period_start"] == "2026-11-20T08:00:00+08:00"
     assert [d["delivery_id"] for d in body["deliveries"]] == [7, 6]
     assert body["sample_rows"] == [["R1", "2026-11-20T09:30:00+08:00", 31.5], ["R2", "2026-11-20T09:30:00+08:00", None]]
+    assert body["simulated_share"] is None or 0 <= body["simulated_share"] <= 1
     assert "snapshot" not in body and body["snapshot_at"] == "2026-11-20T09:30:00+08:00"
 
 

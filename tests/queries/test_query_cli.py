@@ -80,6 +80,7 @@ def test_explain_names_formula_deliveries_and_rows(town: Town, packs: Path, caps
     assert code == 0 and row["value"] == 10.0 and row["records_n"] == 2
     assert row["formula"] == "Σ(energy_kwh)" and "rec_charging_hourly" in row["sql"]
     assert {r["site_id"] for r in row["sample"]} == {"a", "c"}
+    assert row["simulated_share"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,9 @@ def test_metrics_lists_all_and_refuses_an_unknown_domain(capsys: pytest.CaptureF
     assert code == 0 and len(rows) >= 30 and all(row["says_zh"] and row["formula"] for row in rows)
     code, _, err = run(capsys, "metrics", "--domain", "trafic")
     assert code == 2 and "traffic" in err
+
+
+def test_a_home_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = run(capsys, "build", "--city", "420700", "--days", "1", "--home", str(tmp_path / "file/home"))
+    assert code == 1 and "cannot be written" in err and "file/home" in err
