@@ -88,8 +88,9 @@ def real_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(built) if built else build_home(tmp_path_factory.mktemp("real") / "home")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    # a module each: Playwright's loop runs in this thread, and tests after these start loops of their own
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (tests/requirements.txt)")
     path = shutil.which("chromium")
     if path is None:
