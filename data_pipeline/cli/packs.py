@@ -72,9 +72,7 @@ def new_pack_command(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Write a minimal valid pack of any place on earth to --packs DIR."""
-    folder = packs_folder(packs)
-    if folder is None:
-        raise UsageError("new-pack needs --packs DIR (or CITY_BRAIN_PACKS)")
+    folder = _own_packs(packs, "new-pack")
     made, notes = make_pack(
         folder, city, name_zh=name_zh, name_en=name_en, timezone=timezone, bbox=parse_bbox(bbox) if bbox else None,
         areas_file=areas, area_id=area_id, area_name=area_name, area_name_en=area_name_en, datum=datum,
@@ -101,9 +99,7 @@ def replace_layer_command(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Draw a city, or locate its records, by better polygons; the built-in pack is copied to --packs DIR."""
-    folder = packs_folder(packs)
-    if folder is None:
-        raise UsageError("replace-layer needs --packs DIR (or CITY_BRAIN_PACKS)")
+    folder = _own_packs(packs, "replace-layer")
     made, notes = replace_layer(
         folder, city, layer, file, id_column=area_id, source=source, licence=licence, rights=_rights(rights),
         datum=datum, approximate=approximate, accuracy_m=accuracy_m, simplify_m=simplify_m,
@@ -130,14 +126,20 @@ def add_areas_command(
     fmt: FormatOption = Format.table,
 ) -> None:
     """Add a lower level of areas (townships, traffic zones) to a city that has none."""
-    folder = packs_folder(packs)
-    if folder is None:
-        raise UsageError("add-areas needs --packs DIR (or CITY_BRAIN_PACKS)")
+    folder = _own_packs(packs, "add-areas")
     made, notes = add_areas(
         folder, city, file, id_column=area_id, name_column=area_name, name_en_column=area_name_en, kind=kind,
         source=source, licence=licence, rights=_rights(rights), datum=datum, approximate=approximate, simplify_m=simplify_m,
     )  # fmt: skip
     _say(made, notes, fmt)
+
+
+def _own_packs(packs: Path | None, command: str) -> Path:
+    """The operator's folder of packs, which a command that writes one needs."""
+    folder = packs_folder(packs)
+    if folder is None:
+        raise UsageError(f"{command} needs --packs DIR (or CITY_BRAIN_PACKS)")
+    return folder
 
 
 def _rights(text: str) -> str:

@@ -187,6 +187,7 @@ def test_a_line_of_the_ranking_leads_to_its_district(page: Any, still_site: Any)
     opened(page, still_site.url + "/?city=511400")
     page.click("#v-ranking .ranking-line >> nth=0")
     page.wait_for_url(re.compile(r"/district/5114\d\d"))
+    assert re.search(r"/district/5114\d\d", page.url)
 
 
 def test_a_lost_connection_is_said_and_the_last_values_stay(page: Any, site: Any) -> None:
@@ -209,6 +210,7 @@ def test_a_blocked_socket_falls_back_to_the_poll(browser: Any, site: Any) -> Non
     site.queries.number += 20
     site.queries.commit()
     page.wait_for_function(f"() => document.querySelector('#v-kpi-charging-energy_kwh .num').textContent !== '{before}'", timeout=20000)
+    assert page.inner_text("#v-kpi-charging-energy_kwh .num") != before
     page.close()
 
 
