@@ -1,0 +1,238 @@
+"""What the ledger says of a plan's promises: plain frozen values that queries, pages and exports share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from data_pipeline.plans import Clause, Department, Plan, PlanProject, System
+from data_pipeline.queries.types import Target
+
+PaceStatus = Literal[
+    "stalled", "behind", "at_risk", "catching_up", "no_data", "on_track", "ahead", "done_late", "done", "not_measurable"
+]
+# worst first: the order of every list of targets
+STATUSES: tuple[PaceStatus, ...] = (
+    "stalled", "behind", "at_risk", "catching_up", "no_data", "on_track", "ahead", "done_late", "done", "not_measurable",
+)  # fmt: skip
+
+Subject = Literal["target", "project", "system"]
+EntryState = Literal["submitted", "accepted", "returned", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """One known value of a target: the city's figure at the end of the local day `on`.
+
+    `source`: `live` = reading of a metric, `report` = accepted report of a department.
+    """
+
+    on: date
+    value: float
+    source: Literal["live", "report"]
+    is_simulated: bool
+    known_from_utc: datetime
+    delivery_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Value expected at the deadline with the interval it lies in with probability `level` (0–1)."""
+
+    on: date
+    value: float
+    low: float
+    high: float
+    level: float
+    method: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Where a quantified target stands between base and promised value on one date (standards.md 9.2).
+
+    Rates are per month. `needed_per_month` is None after the deadline. `best_per_month` is the best
+    mean over `best_window_months` consecutive months ever seen; at that pace the target is reached
+    on `earliest_reach`, and that pace must begin on `latest_start` to meet the deadline.
+    `progress_share` is (actual - base) / (target - base): it may pass 1 and may be negative.
+    """
+
+    base: float
+    base_on: date
+    base_basis: Literal["plan_start", "first_report"]
+    goal: float
+    actual: float
+    actual_on: date
+    progress_share: float | None
+    expected_linear: float | None
+    expected_seasonal: float | None
+    gap: float | None
+    needed_per_month: float | None
+    recent_per_month: float | None
+    best_per_month: float | None
+    best_window_months: int | None
+    earliest_reach: date | None
+    latest_start: date | None
+    reached_on: date | None
+    forecast: Forecast | None
+
+
+@dataclass(frozen=True)
+class ReportEntry:
+    """One entry of a department (填报) in its present state.
+
+    `value` in the target's unit; `stage` is the state of a tickable target, a project or a system
+    (words of `reports.STAGES`); `expected_on` the day the department now expects it done.
+    `author_known` / `reviewer_known`: False where the name was chosen on loopback without an access
+    file (未认证). `warnings` are what the checks noticed and the author confirmed with a reason.
+    """
+
+    entry_id: str
+    city: str
+    subject: Subject
+    subject_id: str
+    data_on: date
+    state: EntryState
+    value: float | None
+    stage: str
+    expected_on: date | None
+    invested_yi_yuan: float | None
+    blocked: bool | None
+    blocked_cause: str
+    blocked_owner: str
+    department: str
+    reason: str
+    evidence: tuple[str, ...]
+    author: str
+    author_known: bool
+    submitted_at_utc: datetime
+    reviewer: str
+    reviewer_known: bool
+    reviewed_at_utc: datetime | None
+    review_note: str
+    warnings: tuple[str, ...]
+    is_simulated: bool
+    replaces: str = ""
+    delivery_id: int | None = None
+
+
+@dataclass(frozen=True)
+class LedgerTarget:
+    """One promise with everything known of it on the ledger's date.
+
+    `reason` is a text key that says why the status is what it is (`direction`, `no_report`,
+    `provincial`, `interval_above`, …). `path` is sorted by date. `last_report` is the newest accepted
+    entry. `report_due_on`: when the next report is due; `report_overdue_days` > 0 when it is late.
+    """
+
+    target: Target
+    plan: Plan
+    clause: Clause
+    status: PaceStatus
+    reason: str
+    actual_from: Literal["live", "report"] | None
+    metric: str | None
+    area: str
+    pace: Pace | None
+    path: tuple[PathPoint, ...]
+    milestones: tuple[Target, ...]
+    projects: tuple[str, ...]
+    last_report: ReportEntry | None
+    report_due_on: date | None
+    report_overdue_days: int | None
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class LedgerProject:
+    """One project row and its newest accepted report, None where nothing was reported.
+
+    `stage`: the reported one, else the printed one, else empty (the document does not give it).
+    """
+
+    project: PlanProject
+    plan: Plan
+    stage: str
+    stage_from: Literal["document", "report", ""]
+    invested_yi_yuan: float | None
+    progress_share: float | None
+    expected_on: date | None
+    delay_days: int | None
+    blocked: bool | None
+    blocked_cause: str
+    blocked_owner: str
+    last_report: ReportEntry | None
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class LedgerSystem:
+    """One system of a plan: `track` with its reported state, `feed` and `core` with their metrics and freshness."""
+
+    system: System
+    plan: Plan
+    stage: str
+    metrics: tuple[str, ...]
+    views: tuple[str, ...]
+    works: bool | None
+    data_as_of_utc: datetime | None
+    deadline: str
+    is_overdue: bool
+    last_report: ReportEntry | None
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class DepartmentBoard:
+    """One department's targets by status; `led` counts distinct targets it leads, `shared` those it only shares.
+
+    `rank` is None where fewer than the stated minimum of its targets can be judged.
+    """
+
+    department: Department
+    led: int
+    shared: int
+    by_status: dict[str, int]
+    overdue_targets: int
+    overdue_reports: int
+    judged: int
+    on_pace: int
+    score: float | None
+    rank: int | None
+    target_ids: tuple[str, ...]
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The whole ledger of a city on one date, as known at `known_at_utc`."""
+
+    city: str
+    on: date
+    known_at_utc: datetime
+    snapshot: int | None
+    targets: tuple[LedgerTarget, ...]
+    projects: tuple[LedgerProject, ...]
+    systems: tuple[LedgerSystem, ...]
+    departments: tuple[DepartmentBoard, ...]
+
+    def target(self, target_id: str) -> LedgerTarget | None:
+        """The row of one target, None where the city's plans have no such id."""
+        return next((row for row in self.targets if row.target.target_id == target_id), None)
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """A ledger kept under a name: `payload` is canonical JSON, `sha256` its hash."""
+
+    freeze_id: str
+    city: str
+    name: str
+    on: date
+    frozen_at_utc: datetime
+    by: str
+    by_known: bool
+    sha256: str
+    payload: str
