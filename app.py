@@ -22,7 +22,7 @@ from data_pipeline.cities import Pack, load_packs
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 from data_pipeline.times import now_utc
-from pages import discover, shell
+from pages import briefing, discover, shell
 from pages.actions import make_actions_router
 from pages.live import Views, make_live_router
 from pages.login import install_access
@@ -91,7 +91,7 @@ def create_app(
     queries.on_snapshot(announcer.announce)
     server.include_router(router)
     server.include_router(make_actions_router(queries, packs, home))
-    server.include_router(make_router(queries, home))
+    server.include_router(make_router(queries, home, briefing.maker(queries, packs, now)))
     app = Dash(
         __name__,
         server=server,
@@ -127,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--city", default=DEFAULT_CITY, help="city that opens first")
     given = parser.parse_args(argv)
     try:
-        return serve(Home.of(given.home), given.packs, given.host, given.port, given.city)
+        return serve(Home.of(given.home).ready(), given.packs, given.host, given.port, given.city)
     except CityBrainError as error:
         print(error, file=sys.stderr)
         return error.exit_code

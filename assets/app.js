@@ -51,7 +51,7 @@
   function apply(text, navigated) {
     if (text === state.body && !navigated) { return; }
     state.body = text;
-    var view = JSON.parse(text), root = document.documentElement;
+    var view = enlarged(JSON.parse(text)), root = document.documentElement;
     if (view.redirect) { history.replaceState(null, "", view.redirect); load(true); return; }
     root.dataset.theme = view.theme;
     root.dataset.lang = view.lang;
@@ -90,7 +90,7 @@
   }
 
   function whenMounted() {
-    requestAnimationFrame(function () { tick(); showConnection(); who(); fitMaps(); });
+    requestAnimationFrame(function () { tick(); showConnection(); who(); foldMaps(); fitMaps(); });
   }
 
   /* ---- addresses ------------------------------------------------------------------------ */
@@ -135,7 +135,7 @@
       });
     }).then(function (body) {
       byId("drawer-title").textContent = body.title;
-      setProps("drawer-body", { children: body.tree });
+      setProps("drawer-body", { children: enlarged(body.tree) });
     }).catch(function (error) {
       setProps("drawer-body", { children: box.dataset.failed.replace("{reason}", error.message) });
     });
@@ -162,22 +162,69 @@
     else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
   });
 
+  /* ---- figures on a wall: text and lines of graphs and maps grow with the root size ------- */
+  var BASE_PX = 16, rootPx = size();
+
+  function size() { return parseFloat(getComputedStyle(document.documentElement).fontSize); }
+
+  function enlarged(tree) {
+    var k = size() / BASE_PX;
+    if (k > 1.05) { eachFigure(tree, function (figure) { enlarge(figure, k, ""); }); }
+    return tree;
+  }
+
+  function eachFigure(node, change) {
+    if (Array.isArray(node)) { node.forEach(function (item) { eachFigure(item, change); }); return; }
+    if (!node || typeof node !== "object") { return; }
+    Object.keys(node).forEach(function (key) {
+      if (key === "figure" && node.figure && node.figure.layout) { change(node.figure); } else { eachFigure(node[key], change); }
+    });
+  }
+
+  function enlarge(node, k, parent) {
+    Object.keys(node).forEach(function (key) {
+      var value = node[key];
+      if (typeof value === "number") {
+        var grows = ["size", "yshift", "line-width", "line-offset"].indexOf(key) >= 0 || parent === "line" && key === "width"
+          || parent === "margin" && "lrtb".indexOf(key) >= 0;
+        if (grows) { node[key] = value * k; }
+      } else if (Array.isArray(value)) {
+        value.forEach(function (item) { if (item && typeof item === "object" && !Array.isArray(item)) { enlarge(item, k, key); } });
+      } else if (value && typeof value === "object") { enlarge(value, k, key); }
+    });
+  }
+
   /* ---- map: fits the city to its box; a click on an area opens its page ------------------ */
-  var PAD = { x: 28, top: 24, bottom: 24 };
+  var LEAST_PAD = 20, SCALE_REM = 7;
+
+  function pads(box) {
+    /* what lies over the box covers it from its side */
+    var own = box.getBoundingClientRect(), found = { top: LEAST_PAD, right: LEAST_PAD, bottom: LEAST_PAD, left: LEAST_PAD };
+    var panel = box.closest(".map-panel");
+    (panel ? panel.querySelectorAll(".map-over") : []).forEach(function (over) {
+      var r = over.getBoundingClientRect(), side = over.dataset.side;
+      if (getComputedStyle(over).position !== "absolute" || !r.width) { return; }
+      var deep = side === "top" ? r.bottom - own.top : side === "bottom" ? own.bottom - r.top : own.right - r.left;
+      found[side] = Math.max(found[side], deep + LEAST_PAD / 2);
+    });
+    return found;
+  }
 
   function fit(figure, box) {
     /* the same sum as components.city_map.zoom_for, for the box the browser really has */
-    var b = figure.layout.meta.bbox, size = box.getBoundingClientRect();
-    if (size.width < 80 || size.height < 80) { return figure; }
+    var b = figure.layout.meta.bbox, room = box.getBoundingClientRect();
+    if (room.width < 80 || room.height < 80) { return figure; }
     function mercator(lat) { return Math.asinh(Math.tan(lat * Math.PI / 180)) / (2 * Math.PI); }
     function latitude(m) { return Math.atan(Math.sinh(m * 2 * Math.PI)) * 180 / Math.PI; }
-    var low = mercator(b[1]), high = mercator(b[3]);
-    var wide = (size.width - 2 * PAD.x) / 512 / ((b[2] - b[0]) / 360);
-    var tall = (size.height - PAD.top - PAD.bottom) / 512 / (high - low);
-    var zoom = Math.log2(Math.min(wide, tall));
-    var shift = (PAD.bottom - PAD.top) / 2 / 512 / Math.pow(2, zoom);
+    var low = mercator(b[1]), high = mercator(b[3]), pad = pads(box);
+    var wide = (room.width - pad.left - pad.right) / 512 / ((b[2] - b[0]) / 360);
+    var tall = (room.height - pad.top - pad.bottom) / 512 / (high - low);
+    var zoom = Math.log2(Math.min(wide, tall)), world = 512 * Math.pow(2, zoom);
     figure.layout.map.zoom = zoom;
-    figure.layout.map.center = { lon: (b[0] + b[2]) / 2, lat: latitude((low + high) / 2 - shift) };
+    figure.layout.map.center = {
+      lon: (b[0] + b[2]) / 2 + (pad.right - pad.left) / 2 / world * 360,
+      lat: latitude((low + high) / 2 - (pad.bottom - pad.top) / 2 / world)
+    };
     return figure;
   }
 
@@ -193,10 +240,44 @@
     });
   }
   var resizeTimer = null;
-  window.addEventListener("resize", function () { clearTimeout(resizeTimer); resizeTimer = setTimeout(fitMaps, 200); });
+  window.addEventListener("resize", function () { clearTimeout(resizeTimer); resizeTimer = setTimeout(resized, 200); });
+
+  function resized() {
+    if (size() !== rootPx) { rootPx = size(); state.key = state.body = ""; load(false); return; }
+    fitMaps();
+  }
+
+  /* on a phone a map would catch the finger that scrolls: it waits behind its heading */
+  function foldMaps() {
+    if (!window.matchMedia("(max-width: 1000px)").matches) { return; }
+    document.querySelectorAll(".map-fold").forEach(function (fold) { fold.open = false; });
+  }
+  document.addEventListener("toggle", function (event) {
+    if (event.target.open && event.target.classList.contains("map-fold")) { window.dispatchEvent(new Event("resize")); }
+  }, true);
+
+  function drawScale(bar, map) {
+    /* 512 px a world at zoom 0; the longest 1, 2 or 5 that fits */
+    var metres = 40075016.686 * Math.cos(map.getCenter().lat * Math.PI / 180) / 512 / Math.pow(2, map.getZoom());
+    var most = SCALE_REM * size() * metres, unit = Math.pow(10, Math.floor(Math.log10(most)));
+    var length = [5, 2, 1].map(function (n) { return n * unit; }).filter(function (n) { return n <= most; })[0];
+    var words = length >= 1000 ? length / 1000 + " " + bar.dataset.km : length + " " + bar.dataset.m;
+    bar.style.width = (length / metres).toFixed(1) + "px";
+    if (bar.textContent !== words) { bar.textContent = words; bar.setAttribute("aria-label", bar.dataset.says + " " + words); }
+  }
+
+  function bindScale(plot) {
+    var sub = plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot, map = sub && sub.map;
+    var bar = plot.closest(".map-box") && plot.closest(".map-box").querySelector(".map-scale");
+    if (!map || !bar || bar.boundTo === map) { return; }
+    bar.boundTo = map;
+    map.on("move", function () { drawScale(bar, map); });
+    drawScale(bar, map);
+  }
 
   function bindMaps() {
     document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
+      bindScale(plot);
       if (plot.dataset.bound || !plot.on) { return; }
       plot.dataset.bound = "1";
       plot.on("plotly_click", function (event) {

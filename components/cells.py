@@ -66,6 +66,11 @@ def as_delivered(value: Any, text: str, column: Column | None, lang: Lang) -> An
     return text
 
 
+def office(name: str, names: Mapping[str, str], lang: Lang) -> Any:
+    """An office or supplier in the language of the page (`names`: as printed → name in `lang`); where it has none, as printed."""
+    return names.get(name) or as_delivered(name, name, None, lang)
+
+
 def attributes(values: Mapping[str, Any], contract: Contract, tz: ZoneInfo, lang: Lang) -> list[tuple[str, Any]]:
     """(label, words) of every filled column of a register but its name and place, in the contract's order."""
     found = []

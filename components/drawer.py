@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dash import html
 
-from components import formats
+from components import cells, formats
 from components.figures import number_children
 from components.i18n import Lang, has, pick, t
 from components.states import mark
@@ -48,8 +49,14 @@ def shell(lang: Lang) -> html.Div:
     )  # fmt: skip
 
 
-def provenance(item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, lang: Lang, api_href: str) -> html.Div:
-    """Everything behind one figure, in the order an official asks: what, how, when, from where."""
+def provenance(
+    item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, lang: Lang, api_href: str,
+    suppliers: Mapping[str, str] | None = None,
+) -> html.Div:  # fmt: skip
+    """Everything behind one figure, in the order an official asks: what, how, when, from where.
+
+    `suppliers`: supplier as delivered → its name in `lang`; one without a name stands as delivered.
+    """
     reading = item.reading
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang, exact=True)
     name = pick(item.name_zh, item.name_en, lang)
@@ -68,7 +75,7 @@ def provenance(item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, l
             *([_section(t("drawer.assumption", lang), html.P(assumption))] if assumption else []),
             _section(t("drawer.standard", lang), html.P(_standard(item, lang))),
             _facts(item, tz, lang),
-            _section(t("drawer.files", lang), *_files(item.deliveries, tz, lang)),
+            _section(t("drawer.files", lang), *_files(item.deliveries, tz, lang, suppliers or {})),
             *_sample(item, lang),
             html.Details([html.Summary(t("drawer.sql", lang)), html.Pre(item.sql, className="sql")]),
             html.P([t("drawer.api", lang), " ", html.A(api_href, href=api_href, className="api-link",
@@ -116,7 +123,7 @@ def _facts(item: Provenance, tz: ZoneInfo, lang: Lang) -> html.Dl:
     return html.Dl([part for label, text in rows for part in (html.Dt(label), html.Dd(text))], className="facts")
 
 
-def _files(deliveries: tuple[Delivery, ...], tz: ZoneInfo, lang: Lang) -> list[Any]:
+def _files(deliveries: tuple[Delivery, ...], tz: ZoneInfo, lang: Lang, suppliers: Mapping[str, str]) -> list[Any]:
     if not deliveries:
         return [html.P(t("drawer.empty_files", lang), className="note")]
     lines = [
@@ -125,7 +132,7 @@ def _files(deliveries: tuple[Delivery, ...], tz: ZoneInfo, lang: Lang) -> list[A
                 html.B(d.filename),
                 html.Span(t("drawer.rows", lang, accepted=formats.number(d.accepted, 0),
                             rows_in=formats.number(d.rows_in, 0))),
-                html.Small(f"{d.source} · {formats.full_moment(d.received_at_utc, tz, lang)}"),
+                html.Small([cells.office(d.source, suppliers, lang), f" · {formats.full_moment(d.received_at_utc, tz, lang)}"]),
                 *([mark(t("state.simulated", lang), "simulated")] if d.is_simulated else []),
             ]
         )

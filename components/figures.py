@@ -17,11 +17,14 @@ from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Reading
 
 
-def kpi_card(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str = "kpi") -> Any:
+def kpi_card(
+    card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str = "kpi", lead: bool = False
+) -> Any:
     """Headline figure as a button that opens its provenance.
 
     Name, value and unit, strip with usual range, change against the period before and the year
     before, period and what must be said about it (late, partial, simulated, no data and why).
+    `lead`: one of the few a phone shows first.
     """
     reading = card.reading
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
@@ -48,13 +51,16 @@ def kpi_card(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: date
             html.Span([html.Span(foot, className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
         ],
         id=live_id(region, metric.id),
-        className=f"kpi {state_class(reading, bad)}",
+        className=f"kpi {state_class(reading, bad)}{' is-lead' if lead else ''}",
         **figure_props(reading, name, value, lang),
     )  # fmt: skip
 
 
 def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, region: str = "row") -> Any:
-    """One line of a panel: name, strip, value, one change; a second line only for what must be said."""
+    """One line of a panel: name, strip, value, one change; a second line only for what must be said.
+
+    `region=""` gives a line without an id, for lists that are refreshed as a whole.
+    """
     reading = card.reading
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
     side = strip.deviation(reading.value, card.band) if usable(reading) else 0
@@ -89,7 +95,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
         ],
-        id=live_id(region, metric.id),
+        **({"id": live_id(region, metric.id)} if region else {}),
         className=f"figure-row {state_class(reading, bad)}",
         **figure_props(reading, name, value, lang),
     )  # fmt: skip
@@ -164,6 +170,17 @@ def usable(reading: Reading) -> bool:
     if reading.value is None or reading.status not in ("ok", "partial"):
         return False
     return reading.completeness is None or reading.completeness >= 0.75
+
+
+def exception_rank(card: Card, metric: Metric) -> int | None:
+    """0 outside its usual range on the bad side, 1 late, 2 without a value; None where there is nothing to say."""
+    reading = card.reading
+    if reading.value is None:
+        return 2
+    if reading.status == "stale":
+        return 1
+    side = strip.deviation(reading.value, card.band) if usable(reading) else 0
+    return 0 if strip.is_bad(side, metric.better) else None
 
 
 def state_class(reading: Reading, bad: bool = False) -> str:

@@ -1,12 +1,9 @@
-"""Plan targets as printed: one mark per target, never averaged into one percentage."""
+"""Plan targets as printed: promised value, deadline and lead as words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
-
-from dash import html
 
 from components import formats
 from components.i18n import Lang, has, pick, t
@@ -42,82 +39,18 @@ def deadline_words(target: Target, lang: Lang, today: date) -> str:
     return t("target.overdue", lang, deadline=words) if due < today else words
 
 
-def lead_words(target: Target, lang: Lang, departments: Mapping[str, str] | None = None) -> str:
+def lead_words(leads: Sequence[str], lang: Lang, departments: Mapping[str, str] | None = None) -> str:
     """The lead departments as the plan names them (`departments`: spelling → name), or that it names none."""
-    if not target.lead_dept_zh:
+    if not leads:
         return t("target.no_lead", lang)
-    names = [(departments or {}).get(d, d) for d in target.lead_dept_zh.split(";")]
+    names = [(departments or {}).get(d, d) for d in leads]
     return t("target.lead", lang, dept=("、" if lang == "zh" else ", ").join(names))
-
-
-def plan_strip(
-    targets: Sequence[Target], lang: Lang, today: date, *, id: str, departments: Mapping[str, str] | None = None
-) -> html.Div:
-    """One mark per distinct target, grouped by domain; each mark carries its words.
-
-    No actual values stand here: they come with the ledger, until then every mark is open and says
-    "not reported yet".
-    """
-    groups: dict[str, list[Target]] = {}
-    for target in distinct(targets):
-        groups.setdefault(target.domain, []).append(target)
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.Span(t("target.group", lang, domain=domain_words(domain, lang), n=len(members)),
-                              className="plan-group-name"),
-                    html.Span([_mark(target, lang, today, departments) for target in members], className="plan-marks"),
-                ],
-                className="plan-group",
-            )
-            for domain, members in groups.items()
-        ],
-        id=id,
-        className="plan-strip",
-    )  # fmt: skip
-
-
-def target_list(
-    targets: Sequence[Target], lang: Lang, today: date, *, id: str, limit: int | None = None,
-    departments: Mapping[str, str] | None = None,
-) -> html.Div:  # fmt: skip
-    """Targets as lines: indicator, promised value, actual (not reported yet), deadline, lead."""
-    lines = [
-        html.Li(
-            [
-                html.Span(pick(target.indicator_zh, target.indicator_en, lang), className="target-name",
-                          title=pick(target.indicator_zh, target.indicator_en, lang)),
-                html.Span([html.Small(t("target.value", lang)), html.B(target_value(target, lang))],
-                          className="target-value"),
-                html.Span([html.Small(t("target.actual", lang)), t("target.no_actual", lang)],
-                          className="target-actual"),
-                html.Span([html.Span(deadline_words(target, lang, today)),
-                           html.Span(lead_words(target, lang, departments), title=lead_words(target, lang, departments))],
-                          className="target-owner"),
-            ],
-            className="target-line",
-        )
-        for target in list(targets)[:limit]
-    ]  # fmt: skip
-    return html.Div(html.Ul(lines, className="target-list"), id=id)
 
 
 def domain_words(domain: str, lang: Lang) -> str:
     """The word for a plan's domain; "other" where the catalogue has none."""
     key = f"domain.{domain}"
     return t(key, lang) if has(key, lang) else t("domain.other", lang)
-
-
-def _mark(target: Target, lang: Lang, today: date, departments: Mapping[str, str] | None) -> html.Span:
-    label = t("target.mark_label", lang, name=pick(target.indicator_zh, target.indicator_en, lang),
-              value=target_value(target, lang), deadline=deadline_words(target, lang, today),
-              lead=lead_words(target, lang, departments))  # fmt: skip
-    classes: list[Any] = ["plan-mark", f"is-{target.kind}"]
-    if target.is_provincial:
-        classes.append("is-provincial")
-        label = f"{t('target.provincial', lang)} · {label}"
-    return html.Span(className=" ".join(classes), title=label, role="img", **{"aria-label": label})
 
 
 def _decimals(value: float) -> int:

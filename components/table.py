@@ -40,8 +40,9 @@ def table(
                                for i, c in enumerate(columns)]))  # fmt: skip
     body = html.Tbody(
         [
-            html.Tr([html.Td("—" if cell is None else cell, className="is-number" if i in right else "")
-                     for i, cell in enumerate(row)])
+            # on a phone a row is a card, and each cell carries its heading
+            html.Tr([html.Td(html.Div("—" if cell is None else cell, className="cell"), className="is-number" if i in right else "",
+                             **{"data-label": columns[i]}) for i, cell in enumerate(row)])
             for row in rows
         ]
     )  # fmt: skip

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dash import html
 
-from components import formats
+from components import cells, formats
 from components.i18n import Lang, has, pick, t
 from components.states import empty, mark
 from data_pipeline.queries.types import Event
@@ -52,6 +52,15 @@ def is_signal(event: Event) -> bool:
     return event.kind == "alert" and event.state != "closed" and event.severity in SIGNAL_SEVERITIES
 
 
+def owner_words(event: Event, departments: Mapping[str, str], lang: Lang) -> Any:
+    """Whose the event is, in the language of the page; an office without a name in it as printed, marked as Chinese."""
+    if not event.department:
+        return t("event.no_owner", lang)
+    named = cells.office(event.department, departments, lang)
+    words = t("event.owner", lang, dept=named if isinstance(named, str) else event.department)
+    return words if isinstance(named, str) else html.Span(words, lang="zh-CN")
+
+
 def severity_words(severity: str, lang: Lang) -> str:
     """The word for a severity; an unknown one as it is."""
     key = f"severity.{severity.lower()}"
@@ -66,16 +75,16 @@ def _line(
     place = names.get(event.area or "", "")
     until = event.closed_at_utc or now_utc
     lasted = t("event.lasted", lang, age=formats.age((until - event.opened_at_utc).total_seconds(), lang))
-    details = [t("event.owner", lang, dept=departments.get(event.department, event.department)) if event.department else t("event.no_owner", lang), lasted]
+    details: list[Any] = [owner_words(event, departments, lang), lasted]
     if place and place not in title:
         details.insert(0, place)
     kind = "alert" if is_signal(event) else "warn" if event.kind == "alert" and event.state != "closed" else "plain"
-    about = " · ".join(details)
+    about = " · ".join(d if isinstance(d, str) else d.children for d in details)
     body: list[Any] = [
         html.Span(formats.moment(event.opened_at_utc, tz, lang, now_utc), className="ticker-time"),
         html.Span(
             [html.Span(title, className="ticker-title", title=title),
-             html.Span(about, className="ticker-detail", title=about)],
+             html.Span([part for i, d in enumerate(details) for part in ((" · ", d) if i else (d,))], className="ticker-detail", title=about)],
             className="ticker-body",
         ),
         html.Span(

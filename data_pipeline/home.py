@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from data_pipeline.errors import UsageError
 
 DEFAULT_HOME = "./var"
 
@@ -19,6 +22,41 @@ class Home:
     def of(cls, path: str | Path | None = None) -> Home:
         """The home named by `path`, else by `CITY_BRAIN_HOME`, else `./var`."""
         return cls(Path(path or os.environ.get("CITY_BRAIN_HOME") or DEFAULT_HOME).expanduser().resolve())
+
+    def ready(self) -> Home:
+        """This home, made where it is not there yet, once it is sure that it can be one.
+
+        Raises
+        ------
+        UsageError
+            It, or a part of its path, is a file; it cannot be made or written; or it is a folder
+            full of something else.
+        """
+        other = "choose another folder with --home"
+        for part in (self.root, *self.root.parents):
+            if part.exists() and not part.is_dir():
+                what = "is a file" if part == self.root else f"cannot be made: {part} is a file"
+                raise UsageError(f"the home folder {self.root} {what}, a folder is needed", hint=other)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+            there = sorted(entry.name for entry in self.root.iterdir() if not entry.name.startswith("."))
+        except OSError as error:
+            raise UsageError(
+                f"the home folder {self.root} cannot be written: {error.strerror}",
+                hint=f"give this user the right to write there, or {other}",
+            ) from None
+        ours = (self.catalog, self.lake, self.inbox, self.deliveries, self.lock, self.access, self.logs)
+        if there and not any(path.exists() for path in ours) and not any(n.startswith("access.") for n in there):
+            shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
+            raise UsageError(
+                f"the home folder {self.root} is no store of this product: it holds {shown}",
+                hint="name an empty or a new folder with --home; a store is made in it",
+            )
+        if self.catalog.is_dir():
+            raise UsageError(f"{self.catalog} is a folder, a catalogue file is expected", hint=other)
+        return self
 
     @property
     def catalog(self) -> Path:
@@ -44,6 +82,11 @@ class Home:
     def lock(self) -> Path:
         """The writer's lock file; its text says who holds it."""
         return self.root / "writer.lock"
+
+    @property
+    def evidence(self) -> Path:
+        """Files departments gave as proof of their reports, by sha256."""
+        return self.root / "evidence"
 
     @property
     def access(self) -> Path:

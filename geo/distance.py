@@ -6,26 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod
 
-EARTH_RADIUS_M = 6_371_008.8
 WGS84 = Geod(ellps="WGS84")
-
-
-def haversine_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> NDArray[np.float64]:
-    """Great-circle distance on a sphere of 6,371,008.8 m (standards.md 7.3).
-
-    Parameters
-    ----------
-    lon1, lat1, lon2, lat2 : array_like
-        WGS84 degrees; broadcast against each other.
-
-    Returns
-    -------
-    ndarray of float64
-        Metres; NaN where a coordinate is NaN. Within 0.6 % of the geodesic.
-    """
-    lon1, lat1, lon2, lat2 = (np.radians(np.asarray(v, dtype=np.float64)) for v in (lon1, lat1, lon2, lat2))
-    half = np.sin((lat2 - lat1) / 2) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
-    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
 
 
 def geodesic_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLike) -> NDArray[np.float64]:

@@ -64,12 +64,12 @@ def cell_text(cell: int) -> str:
     return h3.int_to_str(int(cell))
 
 
-def cell_polygon(cell: int) -> list[tuple[float, float]]:
-    """The border of a cell as (lon, lat) in WGS84 degrees, closed."""
-    corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(int(cell))]
+def cell_outline(text: str) -> list[tuple[float, float]]:
+    """The border of a cell given in hexadecimal spelling, as (lon, lat) in WGS84 degrees, closed."""
+    corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(h3.str_to_int(text))]
     return [*corners, corners[0]]
 
 
-def cell_area_km2(cell: int) -> float:
-    """The cell's own area; cells of one resolution differ, so densities use this one."""
-    return float(h3.cell_area(int(cell), unit="km^2"))
+def parent_text(text: str, resolution: int) -> str:
+    """The cell of a coarser resolution that holds a cell, both in hexadecimal spelling."""
+    return h3.int_to_str(h3.cell_to_parent(h3.str_to_int(text), resolution))

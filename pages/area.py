@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import shapely
-from dash import dcc, html
+from dash import html
 
-from components import cells, city_map, dots, plan, sentence, table, ticker
+from components import cells, city_map, dots, map_frame, plan, sentence, table, ticker
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -17,7 +17,7 @@ from data_pipeline.cities import Area
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Event, Reading, Site
-from pages import Page, PageRequest, View, basemap, overview, shell
+from pages import Page, PageRequest, View, basemap, overview, plan_area, shell
 from pages import area_figures as af
 
 MAX_TICKER, SITES_SHOWN, MAX_DOTS, MAX_ATTRIBUTES = 6, 12, 4000, 3
@@ -133,11 +133,7 @@ def _map(
     shown = [s for s in sites if s.dataset == dataset][:MAX_DOTS]
     figure = dots.with_sites(figure, shown, lambda s: request.href(f"/site/{s.site_id}", city=city.id),
                              lambda s: f"<b>{site_name(request, s)}</b>", request.theme)  # fmt: skip
-    switch = [
-        html.A(plan.domain_words(m.domain, lang), href=request.href(metric=m.id, grain=None),
-               className="is-active" if m.domain == chosen.domain else "", title=pick(m.name_zh, m.name_en, lang))
-        for m in overview.map_metrics(metrics)
-    ]  # fmt: skip
+    switch = overview.switch(overview.map_metrics(metrics), chosen, lang, lambda m: request.href(metric=m.id, grain=None))
     siblings = [
         html.A(pick(m.name_zh, m.name_en, lang), href=request.href(metric=m.id, grain=None),
                className="is-active" if m.id == chosen.id else "")
@@ -148,8 +144,7 @@ def _map(
         [
             html.Nav(switch, className="map-switch", id=live_id("area-switch"), **{"aria-label": t("map.metric", lang)}),
             html.Nav(siblings, className="tabs area-metrics", id=live_id("area-metrics"), **{"aria-label": t("map.metric", lang)}),
-            html.Div(dcc.Graph(id=live_id("area-map"), figure=figure, config=city_map.CONFIG, className="map-graph"),
-                     className="map-box"),
+            map_frame.map_box(figure, lang, id=live_id("area-map")),
             html.Footer(
                 [city_map.legend(scale, readings, chosen, lang, id=live_id("area-legend")),
                  html.Div(_map_notes(request, level, readings, len(shown)), id=live_id("area-notes"), className="map-notes")],
@@ -163,8 +158,7 @@ def _map(
 
 def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], dots_drawn: int) -> list[Any]:
     city, lang = request.city, request.lang
-    number_ = city.map_approval_number
-    notes = [t("map.approval_no", lang, number=number_) if number_ else t("map.approval", lang)]
+    notes: list[str] = []
     if dots_drawn == MAX_DOTS:
         notes.append(t("area.dots_capped", lang, n=number(MAX_DOTS, 0)))
     layer = city.layer_of(level)  # type: ignore[arg-type]
@@ -172,9 +166,9 @@ def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], do
         notes.append(t("area.sketch_lines", lang))
     if any(r.place_approximate for r in readings):
         notes.append(t("area.figures_approximate", lang))
-    if "water" in city.layers or "railways" in city.layers:
-        notes.append(t("map.sketch_water", lang))
-    return [html.Span(note) for note in notes]
+    notes += map_frame.sketches(city, lang, approximate=False)
+    credits = map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers"))
+    return [*credits, *(html.Span(note) for note in notes)]
 
 
 def _events(request: PageRequest, area: Area, events: Sequence[Event]) -> html.Section:
@@ -213,6 +207,11 @@ def dataset_name(request: PageRequest, dataset: str) -> str:
     """Name of a dataset in the language of the page."""
     known = contracts().get(dataset)
     return pick(known.name_zh, known.name_en, request.lang) if known else dataset
+
+
+def supplier_name(request: PageRequest, supplier: str) -> Any:
+    """A delivery's supplier in the language of the page, as pack and plan name it; where neither does, as delivered."""
+    return cells.office(supplier, overview.suppliers(request.city, request.lang), request.lang)
 
 
 def site_dataset(request: PageRequest, sites: Sequence[Site]) -> str:
@@ -287,31 +286,13 @@ def offset_of(request: PageRequest, name: str) -> int:
 
 
 def _plan(request: PageRequest, area: Area) -> html.Section:
-    """What the plan promises for this very area: the entered splits of its targets, or that there are none."""
+    """What the plan promises for this very area, or what it adds to the city's; and the snapshot all this stands in."""
     lang = request.lang
-    splits = [row for row in request.city.plan("target_splits") if row["area_id"] == area.id]
-    by_id = {target.target_id: target for target in request.queries.targets(request.city.id)}
-    if not splits:
-        body: Any = html.Div(
-            [html.P(t("area.no_targets", lang)),
-             html.P(t("area.no_targets_hint", lang, n=len(plan.distinct(list(by_id.values())))), className="note"),
-             html.A(t("area.city_targets", lang), href=request.href("/", city=request.city.id), className="button")],
-            className="area-no-plan",
-        )  # fmt: skip
-    else:
-        rows = [
-            [
-                pick(by_id[s["target_id"]].indicator_zh, by_id[s["target_id"]].indicator_en, lang) if s["target_id"] in by_id else s["target_id"],
-                s["value"], s["deadline"], s["source"], s["entered_by"],
-            ]
-            for s in splits
-        ]  # fmt: skip
-        heads = [t(f"area.split_{name}", lang) for name in ("target", "value", "deadline", "source", "entered_by")]
-        body = table.table(heads, rows, lang, numeric=(1,))
     snapshot = request.queries.snapshot()
     at = full_moment(snapshot.at_utc if snapshot else None, request.city.tz, lang)
-    return html.Section([html.H2(t("overview.plan", lang)), body, html.P(t("area.snapshot", lang, time=at),
-                         id=live_id("area-snapshot"), className="note")], className="area-plan")  # fmt: skip
+    note = html.P(t("area.snapshot", lang, time=at), id=live_id("area-snapshot"), className="note")
+    return html.Section([html.H2(t("overview.plan", lang)), html.Div(plan_area.panel(request, area), className="area-no-plan"), note],
+                        className="area-plan")  # fmt: skip
 
 
 PAGE = Page(id="area", pattern="/district/{area}", build=build)

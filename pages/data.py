@@ -7,7 +7,7 @@ from typing import Any
 
 from dash import html
 
-from components import cells, formats, refusal, table
+from components import formats, refusal, table
 from components.formats import full_moment, moment, number
 from components.i18n import Lang, has, pick, t
 from components.ids import live_id
@@ -15,9 +15,10 @@ from components.states import mark
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contracts
 from data_pipeline.errors import UnknownId
+from data_pipeline.ingest.types import unused_in
 from data_pipeline.queries.types import Delivery, QuarantinedRow, Source
 from pages import Page, PageRequest, View, shell
-from pages.area import dataset_name, offset_of
+from pages.area import dataset_name, offset_of, supplier_name
 
 PARTS = ("sources", "deliveries", "quarantine", "layers")
 PAGE_ROWS = 40
@@ -164,11 +165,14 @@ def _delivery_row(request: PageRequest, delivery: Delivery) -> list[Any]:
     if delivery.quarantined:
         refused = html.A(refused, href=request.href("/data", city=city.id, show="quarantine", dataset=delivery.dataset,
                                                     delivery=str(delivery.delivery_id)))  # fmt: skip
+    unused = unused_in(delivery.message)
+    joint = "、" if lang == "zh" else ", "
+    says = [html.Small(t("data.unused_columns", lang, names=joint.join(unused)), className="tone-warn")] if unused else []
     return [
         str(delivery.delivery_id),
-        html.Span([html.B(delivery.filename), html.Small(about)], className="two-lines", title=f"SHA-256 {delivery.sha256}"),
+        html.Span([html.B(delivery.filename), html.Small(about, lang=""), *says], className="two-lines", title=f"SHA-256 {delivery.sha256}"),
         dataset_name(request, delivery.dataset),
-        html.Span([html.Span(cells.as_delivered(delivery.source, delivery.source, None, lang)), *([mark(t("state.simulated", lang), "simulated")] if delivery.is_simulated else [])],
+        html.Span([html.Span(supplier_name(request, delivery.source)), *([mark(t("state.simulated", lang), "simulated")] if delivery.is_simulated else [])],
                   className="two-lines"),
         full_moment(delivery.received_at_utc, city.tz, lang),
         *(number(n, 0) for n in (delivery.rows_in, delivery.accepted, delivery.duplicates)),
@@ -276,13 +280,14 @@ def _layers(request: PageRequest) -> list[Any]:
     rows = [
         [
             html.Span([html.B(layer_words(name, lang)), html.Small(layer.file.rpartition("/")[2])], className="two-lines"),
-            layer.source, layer.licence, _rights(layer.rights, lang),
+            html.Span(layer.source, lang=""), html.Span(layer.licence, lang=""), _rights(layer.rights, lang),
             t("data.metres", lang, m=number(layer.accuracy_m, 0)) if layer.accuracy_m else t("data.accuracy_unknown", lang),
             [pick(layer.note_zh, layer.note_en, lang), *([" ", mark(t("data.sketch", lang), "warn")] if layer.approximate else [])],
         ]
         for name, layer in city.layers.items()
     ]  # fmt: skip
-    facts = [[f.what, f.source, f.licence, _rights(f.rights, lang), None, f.note] for f in city.facts]
+    facts = [[pick(f.what_zh, f.what, lang), html.Span(f.source, lang=""), html.Span(f.licence, lang=""), _rights(f.rights, lang), None,
+              pick(f.note_zh, f.note, lang) or None] for f in city.facts]
     return [
         html.P(_rights_summary(city, lang), className="data-summary"),
         table.table([t(f"data.{h}", lang) for h in heads], rows, lang, id=live_id("data-layers"), class_name="wide-table layer-table"),

@@ -12,7 +12,7 @@ from components import formats, table
 from components.i18n import pick, t
 from components.ids import live_id
 from components.states import empty, mark
-from components.ticker import is_signal, severity_words, sort_events
+from components.ticker import is_signal, owner_words, severity_words, sort_events
 from data_pipeline.alerts.state import NOTE_LENGTH
 from data_pipeline.cities import Area
 from data_pipeline.errors import UnknownId
@@ -131,13 +131,15 @@ def _item(request: PageRequest, event: Event) -> html.Li:
     lang, city, tz = request.lang, request.city, request.city.tz
     until = event.closed_at_utc or request.now_utc
     tone = "alert" if is_signal(event) else "warn" if event.kind == "alert" and event.state != "closed" else "plain"
-    owner = overview.departments(request).get(event.department, event.department)
-    details: list[Any] = [t("event.owner", lang, dept=owner) if event.department else t("event.no_owner", lang),
-                          t("event.lasted", lang, age=formats.age((until - event.opened_at_utc).total_seconds(), lang))]  # fmt: skip
+    owner = owner_words(event, overview.departments(request), lang)
+    details: list[Any] = [t("event.lasted", lang, age=formats.age((until - event.opened_at_utc).total_seconds(), lang))]  # fmt: skip
     if event.closed_at_utc:
         details.append(t("events.closed_at", lang, time=formats.moment(event.closed_at_utc, tz, lang, request.now_utc)))
     if event.changed_by:
-        details.append(t("events.changed_by", lang, who=person_words(event.changed_by, request.lang)))
+        at = formats.moment(event.changed_at_utc, tz, lang, request.now_utc) if event.changed_at_utc else ""
+        details.append(t("events.changed_by", lang, who=person_words(event.changed_by, lang), at=at).strip())
+    elif event.changed_at_utc:
+        details.append(t("events.reported_at", lang, at=formats.moment(event.changed_at_utc, tz, lang, request.now_utc)))
     if event.note:
         details.append(t("events.note_words", lang, note=event.note))
     marks = [mark(t(f"event.{event.kind}", lang)), mark(severity_words(event.severity, lang), tone)]
@@ -153,13 +155,29 @@ def _item(request: PageRequest, event: Event) -> html.Li:
         html.Div(
             [
                 html.P([html.Span(pick(event.title_zh, event.title_en, lang), className="event-title"), *marks], className="event-line"),
-                html.P([*([place, " · "] if place else []), " · ".join(details)], className="event-details"),
+                html.P([*([place, " · "] if place else []), owner, " · ", " · ".join(details)], className="event-details"),
+                *_trail(request, event),
             ],
             className="event-body",
         ),
         html.Div(_form(request, event) if event.kind == "alert" and event.state != "closed" else None, className="event-act"),
     ]
     return html.Li(body, className=f"event is-{event.state}")
+
+
+def _trail(request: PageRequest, event: Event) -> list[Any]:
+    """Every step of an alert behind one word: its state, when, by whom, with which note. One step is told already."""
+    lang, tz = request.lang, request.city.tz
+    if len(event.trail) < 2:
+        return []
+    steps = [
+        html.Li([
+            html.Span(formats.full_moment(step.at_utc, tz, lang), className="num"), " ", t(f"event.{step.state}", lang), " · ",
+            person_words(step.by, lang), *([" · ", t("events.note_words", lang, note=step.note)] if step.note else []),
+        ])
+        for step in event.trail
+    ]  # fmt: skip
+    return [html.Details([html.Summary(t("events.trail", lang, n=len(steps))), html.Ol(steps)], className="event-trail note")]
 
 
 def person_words(name: str, lang: Any) -> str:

@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
@@ -35,7 +36,7 @@ from data_pipeline.cities import Pack
 from data_pipeline.errors import CityBrainError, UnknownId, UsageError
 from data_pipeline.queries.types import Snapshot
 from data_pipeline.times import iso_local, now_utc
-from pages import Page, PageRequest, View, find, shell
+from pages import Page, PageRequest, View, find, overview, plan_figure, shell
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
@@ -218,6 +219,8 @@ class Views:
 
     def figure(self, key: str, search: str) -> bytes:
         """The drawer's content for one figure; `UsageError` where `key` is none."""
+        if key.startswith(plan_figure.KIND):
+            return self._target_figure(key, search)
         try:
             metric_id, area_id, grain, start = parse_figure_key(key)
         except ValueError:
@@ -229,9 +232,19 @@ class Views:
         metric = next(m for m in self.queries.metrics_for(pack.id) if m.id == metric_id)
         period = quote(str(iso_local(start, pack.tz)), safe="")
         api = f"/api/v1/provenance?metric={quote(metric_id)}&area={quote(area_id)}&grain={grain}&period={period}"
-        tree = drawer.provenance(item, metric, pick(area.name_zh, area.name_en, request.lang), pack.tz, request.lang, api)
+        tree = drawer.provenance(item, metric, pick(area.name_zh, area.name_en, request.lang), pack.tz, request.lang, api,
+                                 overview.suppliers(pack, request.lang))
         return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang),
                          "key": figure_key(item.reading), "tree": tree})  # fmt: skip
+
+    def _target_figure(self, key: str, search: str) -> bytes:
+        """The drawer's content for a target of the plan ledger."""
+        request, _ = self.request("/", search)
+        city = plan_figure.city_of(key)
+        if city not in self.packs:
+            raise UnknownId("city", city, self.packs)
+        tree = plan_figure.drawer(replace(request, city=self.packs[city]), key)
+        return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang), "key": key, "tree": tree})
 
     def _city(self, args: Mapping[str, str], params: Mapping[str, str]) -> Pack:
         area = args.get("area")

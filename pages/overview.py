@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 
-from components import city_map, figures, plan, ranking, sentence, ticker
+from components import city_map, figures, ledger_list, ledger_strip, map_frame, plan, ranking, sentence, ticker
 from components.i18n import Lang, pick, t
 from components.ids import live_id
 from components.states import empty
-from data_pipeline.cities import Area
+from data_pipeline.cities import Area, Pack
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Card, Event, Target
+from data_pipeline.queries.types import Card, Event
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
 from pages import Page, PageRequest, View, basemap, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
+# on a phone the first figures are one each of these
+LEADS = ("traffic", "energy", "services", "environment")
 LEFT = ("charging", "energy", "traffic")
 RIGHT = ("services", "environment", "sensing", "coverage")
 
@@ -42,12 +43,13 @@ def build(request: PageRequest) -> View:
         [
             _sentence(request, cards, events),
             _kpis(request, cards),
+            _exceptions(request, cards),
             html.Section(_panels(request, cards, LEFT), className="side side-left",
                          **{"aria-label": t("overview.left", lang)}),
             _map(request, metrics, chosen, events),
             html.Section(_panels(request, cards, RIGHT), className="side side-right",
                          **{"aria-label": t("overview.right", lang)}),
-            _plan(request, q.targets(city.id)),
+            _plan(request),
             _ticker(request, events),
         ],
         className="overview",
@@ -78,13 +80,13 @@ def map_metrics(metrics: Sequence[Metric]) -> list[Metric]:
 
 
 def kpi_metrics(metrics: Sequence[Metric]) -> list[Metric]:
-    """The metrics of the strip: headlines, each domain's first before any domain's second."""
-    ranked: list[tuple[bool, int, int, Metric]] = []
+    """The metrics of the strip: headlines, those of the core domains first, each domain's first before any domain's second."""
+    ranked: list[tuple[bool, bool, int, int, Metric]] = []
     seen: dict[str, int] = {}
     for i, metric in enumerate(sorted(metrics, key=lambda m: not m.headline)):
         turn = seen[metric.domain] = seen.get(metric.domain, -1) + 1
-        ranked.append((not metric.headline, turn, i, metric))
-    chosen = [metric for *_, metric in sorted(ranked, key=lambda r: r[:3])[:MAX_KPIS]]
+        ranked.append((not metric.headline, metric.domain not in DOMAINS, turn, i, metric))
+    chosen = [metric for *_, metric in sorted(ranked, key=lambda r: r[:4])[:MAX_KPIS]]
     return sorted(chosen, key=_place_of_domain)
 
 
@@ -113,11 +115,25 @@ def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> A
 
 def _kpis(request: PageRequest, cards: CardOf) -> html.Section:
     shown = kpi_metrics([m for _, m in cards.values()])
+    leads = {next((m.id for m in shown if m.domain == domain), "") for domain in LEADS}
     return html.Section(
-        [figures.kpi_card(cards[m.id][0], m, request.city.tz, request.lang, request.now_utc) for m in shown],
+        [figures.kpi_card(cards[m.id][0], m, request.city.tz, request.lang, request.now_utc, lead=m.id in leads) for m in shown],
         className="kpis",
         **{"aria-label": t("overview.kpis", request.lang)},
     )
+
+
+def _exceptions(request: PageRequest, cards: CardOf) -> html.Section:
+    """What a phone shows right after its first figures: everything bad, late or missing, the bad first."""
+    lang = request.lang
+    found = sorted((rank, i) for i, (card, m) in enumerate(cards.values()) if (rank := figures.exception_rank(card, m)) is not None)
+    every = list(cards.values())
+    rows: list[Any] = [figures.figure_row(*every[i], request.city.tz, lang, request.now_utc, region="") for _, i in found]
+    return html.Section(
+        [html.H2([t("overview.exceptions", lang), html.Small(str(len(rows)))], id=live_id("exceptions-head")),
+         html.Div(rows or [html.P(t("overview.no_exceptions", lang), className="note")], id=live_id("exceptions"))],
+        className="exceptions phone-only",
+    )  # fmt: skip
 
 
 def _panels(request: PageRequest, cards: CardOf, domains: Sequence[str]) -> list[Any]:
@@ -166,63 +182,47 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
         ]  # fmt: skip
     return html.Section(
         [
-            html.Nav([_switch_link(request, m, chosen) for m in map_metrics(metrics)], className="map-switch",
-                     id=live_id("map-switch"), **{"aria-label": t("map.metric", lang)}),
-            html.Div(
-                [
-                    dcc.Graph(id=live_id("map"), figure=figure, config=city_map.CONFIG, className="map-graph"),
-                ],
-                className="map-box",
-            ),
+            html.Nav(switch(map_metrics(metrics), chosen, lang, lambda m: request.href("/", metric=m.id, city=city.id)),
+                     className="map-switch map-over", id=live_id("map-switch"),
+                     **{"aria-label": t("map.metric", lang), "data-side": "top"}),
+            map_frame.map_box(figure, lang, id=live_id("map"), label=f"{t('map.title', lang)} · {name}"),
             html.Footer(
                 [
                     city_map.legend(scale, readings, chosen, lang, id=live_id("legend")),
                     html.Div(_map_notes(request, level, bool(zones)), className="map-notes"),
                 ],
-                className="map-foot",
+                className="map-foot map-over", **{"data-side": "bottom"},
             ),
-            html.Aside(ranks, className="map-ranks"),
+            html.Aside(ranks, className="map-ranks map-over", **{"data-side": "right"}),
         ],
         className="map-panel",
         **{"aria-label": t("map.label", lang, city=request.name(city), metric=name)},
     )  # fmt: skip
 
 
-def _switch_link(request: PageRequest, metric: Metric, chosen: Metric) -> html.A:
-    return html.A(
-        plan.domain_words(metric.domain, request.lang),
-        href=request.href("/", metric=metric.id, city=request.city.id),
-        className="is-active" if metric.domain == chosen.domain else "",
-        title=pick(metric.name_zh, metric.name_en, request.lang),
-    )
+def switch(metrics: Sequence[Metric], chosen: Metric, lang: Lang, href: Callable[[Metric], str]) -> list[Any]:
+    """One link a domain: the core domains in a row, the others behind one word, which names the one that is shown."""
+    def link(metric: Metric) -> html.A:
+        return html.A(plan.domain_words(metric.domain, lang), href=href(metric), title=pick(metric.name_zh, metric.name_en, lang),
+                      className="is-active" if metric.domain == chosen.domain else "")  # fmt: skip
+
+    core = [m for m in metrics if m.domain in DOMAINS]
+    others = [m for m in metrics if m.domain not in DOMAINS]
+    if not others:
+        return [link(m) for m in core]
+    shown = chosen.domain if chosen.domain not in DOMAINS else ""
+    more = html.Details([html.Summary(plan.domain_words(shown, lang) if shown else t("map.more_domains", lang),
+                                      className="is-active" if shown else ""),
+                         html.Div([link(m) for m in others])], className="map-more")  # fmt: skip
+    return [*(link(m) for m in core), more]
 
 
 def _map_notes(request: PageRequest, level: str, has_zones: bool) -> list[Any]:
-    """Where the drawing is from, what of it is a sketch, and the approval number or its absence."""
+    """The approval number or its absence, whose drawing it is, and what of it is a sketch."""
     city, lang = request.city, request.lang
-    drawn = [n for n in ("districts", "outline", "townships", "water", "railways") if n in city.layers]
-    shown = next((city.layers[n] for n in drawn), None)
-    notes: list[Any] = []
-    if city.map_approval_number:
-        notes.append(t("map.approval_no", lang, number=city.map_approval_number))
-    else:
-        notes.append(t("map.approval", lang))
-    if shown:
-        notes.append(html.Span(t("map.source", lang, sources=source_words(shown.source, lang)),
-                               title="；".join(f"{n}: {city.layers[n].source}" for n in drawn)))  # fmt: skip
-    if "water" in city.layers or "railways" in city.layers:
-        notes.append(t("map.sketch_water", lang))
-    if level == "township" or has_zones:
-        notes.append(t("map.sketch_township", lang))
-    return [html.Span(note) if isinstance(note, str) else note for note in notes]
-
-
-def source_words(source: str, lang: Lang) -> str:
-    """The name at the head of a layer's source: `天地图 (Tianditu) district …` is 天地图 or Tianditu."""
-    named = re.match(r"([^(,]+?)\s*\(([^)]+)\)", source)
-    if named:
-        return named[1] if lang == "zh" else named[2]
-    return source.split(",")[0]
+    href = request.href("/data", city=city.id, show="layers")
+    sketches = map_frame.sketches(city, lang, approximate=level == "township" or has_zones)
+    return [*map_frame.credits(city, lang, href), *(html.Span(words) for words in sketches)]
 
 
 def departments(request: PageRequest) -> dict[str, str]:
@@ -232,34 +232,42 @@ def departments(request: PageRequest) -> dict[str, str]:
     return {row["dept_zh"]: row["dept_en"] for row in request.city.plan("departments") if row["dept_en"]}
 
 
-def _plan(request: PageRequest, targets: Sequence[Target]) -> html.Section:
+def suppliers(city: Pack, lang: Lang) -> dict[str, str]:
+    """Supplier as deliveries name it → its name in `lang`, from the pack's sources and the plan's offices."""
+    if lang == "zh":
+        return {}
+    names = {row["dept_zh"]: row["dept_en"] for row in city.plan("departments") if row["dept_en"]}
+    for source in city.sources.values():
+        names.update({zh: en for zh, en in ((source.name_zh, source.name_en), (source.supplier_zh, source.supplier_en)) if zh and en})
+    return names
+
+
+def _plan(request: PageRequest) -> html.Section:
+    """Every promise as a mark by its status, the worst first, and a few of them in words, in turn."""
     lang = request.lang
-    own = plan.distinct(targets)
+    ledger = request.queries.ledger(request.city.id)
+    own = ledger_list.sort_rows(ledger.distinct, "status", lang)
     if not own:
         return html.Section([html.H2(t("overview.plan", lang)), empty(t("overview.no_plan", lang))], className="plan-panel")
-    quantified = [x for x in own if x.kind == "quantified"]
-    titles = {row["plan_id"]: pick(row["title_zh"], row["title_en"], lang) for row in request.city.plan("plans")}
-    plans = "、".join(dict.fromkeys(titles.get(x.plan_id, x.plan_id) for x in own))
+    quantified = [row for row in own if row.target.kind == "quantified"]
+    plans = "、".join(dict.fromkeys(pick(row.plan.title_zh, row.plan.title_en, lang) for row in own))
     summary = t("overview.plan_summary", lang, plans=plans, n=len(own), quantified=len(quantified))
+    words = ledger_list.ListWords(
+        lang=lang, departments=departments(request), city=request.city.id, on=ledger.on,
+        target_href=lambda target: request.href(f"/plan/target/{target}", city=request.city.id),
+        department_href=lambda name: request.href(f"/plan/department/{name}", city=request.city.id),
+        status_href=lambda status: request.href("/plan", city=request.city.id, status=status),
+    )  # fmt: skip
+    shown = ledger_strip.turn(quantified, TARGETS_SHOWN, int(request.now_utc.timestamp() // 60))
     return html.Section(
         [
-            html.H2([t("overview.plan", lang), html.Small(summary, title=summary),
-                     html.Small(t("target.legend", lang), className="plan-legend")]),
-            plan.plan_strip(own, lang, request.today, id=live_id("plan-strip"), departments=departments(request)),
-            plan.target_list(_turn(quantified, request), lang, request.today, id=live_id("plan-list"),
-                             departments=departments(request)),
+            html.H2([html.A(t("overview.plan", lang), href=request.href("/plan", city=request.city.id)),
+                     html.Small(summary, title=summary)]),
+            ledger_strip.plan_strip(own, words, id=live_id("plan-strip")),
+            ledger_strip.target_list(shown, words, id=live_id("plan-list")),
         ],
         className="plan-panel",
     )  # fmt: skip
-
-
-def _turn(targets: Sequence[Target], request: PageRequest) -> list[Target]:
-    """A few targets at a time, the next ones every minute, so that a wall shows them all."""
-    if not targets:
-        return []
-    minute = int(request.now_utc.timestamp() // 60)
-    first = minute * TARGETS_SHOWN % len(targets)
-    return [targets[(first + i) % len(targets)] for i in range(min(TARGETS_SHOWN, len(targets)))]
 
 
 def _ticker(request: PageRequest, events: Sequence[Event]) -> html.Section:

@@ -61,7 +61,8 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
             html.Nav(
                 [
                     html.A(t(page.nav, lang), href=request.href(page.pattern),
-                           className="is-active" if page.id == active else "",
+                           # a page of a family (`plan-target`) stands under the family's entry (`plan`)
+                           className="is-active" if page.id == active.partition("-")[0] else "",
                            **({"aria-current": "page"} if page.id == active else {}))
                     for page in pages if page.nav
                 ],
@@ -69,19 +70,29 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
             ),
             html.Div(
                 [
-                    simulated_badge(_simulated_share(sources), lang, live_id("badge")),
-                    html.Span(_health_words(sources, lang), id=live_id("health"), className=_health_class(sources),
-                              title=_health_words(sources, lang)),
-                    html.Span(_as_of(request, sources), id=live_id("as-of"), className="as-of"),
-                    html.Span(t("live.connecting", lang), id="connection", className="connection",
-                              **{f"data-{s}": t(f"live.{s}", lang) for s in ("connected", "polling", "connecting")}),
+                    html.Span(
+                        [
+                            simulated_badge(_simulated_share(sources), lang, live_id("badge")),
+                            html.Span(_health_words(sources, lang), id=live_id("health"), className=_health_class(sources),
+                                      title=_health_words(sources, lang)),
+                            html.Span(_as_of(request, sources), id=live_id("as-of"), className="as-of"),
+                            html.Span(t("live.connecting", lang), id="connection", className="connection",
+                                      **{f"data-{s}": t(f"live.{s}", lang) for s in ("connected", "polling", "connecting")}),
+                        ],
+                        className="state",
+                    ),
                     html.Span([html.Span(id="clock-date", className="clock-date"),
                                html.Span(id="clock", className="clock")],
                               id="clocks", className="clocks", **{"data-tz": request.city.timezone, "data-lang": lang}),
-                    html.A(id="who", href="/login", className="who", **{"data-native": "true"}),
-                    html.A(t("nav.other_lang", lang), href=request.href(lang=other), className="switch", hrefLang=other),
-                    html.A(_theme_sign(request.theme), href=request.href(theme=other_theme), className="switch icon",
-                           title=theme_words, **{"aria-label": theme_words}),
+                    html.Span(
+                        [
+                            html.A(id="who", href="/login", className="who", **{"data-native": "true"}),
+                            html.A(t("nav.other_lang", lang), href=request.href(lang=other), className="switch", hrefLang=other),
+                            html.A(_theme_sign(request.theme), href=request.href(theme=other_theme), className="switch icon",
+                                   title=theme_words, **{"aria-label": theme_words}),
+                        ],
+                        className="tools",
+                    ),
                 ],
                 className="status",
             ),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 
-from components import cells, city_map, dots, formats, history, table
+from components import cells, dots, formats, history, map_frame, table
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -17,12 +17,12 @@ from components.states import empty, mark
 from data_pipeline.cities import Area
 from data_pipeline.contracts import Contract, contract, contracts
 from data_pipeline.contracts import duration as duration_of
-from data_pipeline.queries.types import Delivery, Site
+from data_pipeline.queries.types import Site
 from geo.distance import geodesic_m
 from pages import Page, PageRequest, View, basemap, shell
-from pages.area import crumbs, dataset_name, place_link, site_name
+from pages.area import crumbs, dataset_name, offset_of, place_link, site_name, supplier_name
 
-CHART_RECORDS, TABLE_RECORDS, NEIGHBOURS, LOOK_BACK_DELIVERIES = 400, 20, 8, 200
+CHART_RECORDS, TABLE_RECORDS, NEIGHBOURS = 400, 20, 8
 NEAR_DEG = 0.02
 # columns of the store that say where a record is from, not what it says
 SYSTEM = frozenset({
@@ -184,8 +184,7 @@ def _where(request: PageRequest, site: Site) -> html.Section:
             html.Dl([part for label, value in rows if value is not None for part in (html.Dt(label), html.Dd(value))],
                     className="facts"),
             *notes,
-            html.P(t("map.approval_no", lang, number=city.map_approval_number) if city.map_approval_number
-                   else t("map.approval", lang), className="note"),
+            html.P(map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), className="note map-notes"),
         ],
         className="site-where",
     )  # fmt: skip
@@ -209,8 +208,7 @@ def _near(request: PageRequest, site: Site) -> html.Section:
             html.H2([t("site.near", lang), html.Small(t("area.sketch_lines", lang))]),
             html.Div(
                 [
-                    html.Div(dcc.Graph(id=live_id("site-map"), figure=figure, config=city_map.CONFIG, className="map-graph"),
-                             className="map-box"),
+                    map_frame.map_box(figure, lang, id=live_id("site-map")),
                     html.Ul([_neighbour(request, s, d) for s, d in nearest(site, around)], className="near-list",
                             id=live_id("site-near")),
                 ],
@@ -321,21 +319,23 @@ def delivery_link(request: PageRequest, dataset: str, delivery_id: int | None) -
 def _deliveries(request: PageRequest, site: Site, records: Records | None) -> html.Section:
     """The deliveries the register entry and the records on screen came in."""
     q, city, lang = request.queries, request.city, request.lang
-    found: list[Delivery] = [d for d in q.deliveries(city.id, site.dataset, LOOK_BACK_DELIVERIES) if d.delivery_id == site.delivery_id]
-    if records is not None:
-        used = set(records.of("delivery_id"))
-        found += [d for d in q.deliveries(city.id, records.contract.id, LOOK_BACK_DELIVERIES) if d.delivery_id in used]
+    offset = offset_of(request, "deliveries")
+    found = q.site_deliveries(city.id, site.site_id, records.contract.id if records else None, TABLE_RECORDS, offset)
     rows = [
-        [delivery_link(request, d.dataset, d.delivery_id), dataset_name(request, d.dataset), d.filename, cells.as_delivered(d.source, d.source, None, lang),
+        [delivery_link(request, d.dataset, d.delivery_id), dataset_name(request, d.dataset), d.filename, supplier_name(request, d.source),
          full_moment(d.received_at_utc, city.tz, lang)]
-        for d in found[:TABLE_RECORDS]
+        for d in found
     ]  # fmt: skip
     heads = [t(f"data.{n}", lang) for n in ("delivery", "dataset", "file", "supplier", "received")]
     api = f"/api/v1/sites?city={city.id}&dataset={site.dataset}"
     return html.Section(
         [
             html.H2(t("site.deliveries", lang)),
-            table.table(heads, rows, lang, id=live_id("site-deliveries")),
+            html.Div(
+                [table.table(heads, rows, lang),
+                 table.pager(offset, len(found), TABLE_RECORDS, lambda o: request.href(deliveries=str(o)), lang)],
+                id=live_id("site-deliveries"),
+            ),
             html.P([t("drawer.api", lang), " ", html.A(api, href=api, className="api-link", **{"data-native": "true"})], className="note"),
         ],
         className="site-deliveries",

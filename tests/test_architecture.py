@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ COMPONENT_MAY_IMPORT = (
     "data_pipeline.cities",
     "data_pipeline.contracts",
     "data_pipeline.declare",
+    "data_pipeline.ledger.types",
 )
 
 
@@ -53,6 +55,36 @@ def test_imports_point_one_way(room: str) -> None:
         if name.split(".")[0] in {*ROOMS, "app"} and name.split(".")[0] not in ALLOWED[room]
     ]
     assert wrong == []
+
+
+def module_names() -> dict[str, Path]:
+    """Dotted name of every module of ours → its file."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in ROOMS
+        for path in modules(room)
+    }
+
+
+def uses(path: Path, known: dict[str, Path]) -> set[str]:
+    """Our modules a module imports, wherever in it and be it for types only; a name of a package counts as that module."""
+    found = imported(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & set(known)
+            found |= submodules
+            if len(submodules) == len(node.names):
+                found.discard(node.module)
+    return found & set(known)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    known = module_names()
+    graph = {name: uses(path, known) - {name} for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
 
 
 def test_components_know_only_types_words_and_clocks() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from starlette.requests import HTTPConnection
 from data_pipeline.access.accounts import ROLES, Account, read_accounts, verify_password
 from data_pipeline.access.lockout import Lockout
 from data_pipeline.access.sessions import Sessions, read_key
+from data_pipeline.access.signlog import SignInLog
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 
@@ -137,7 +136,8 @@ class Access:
         self._seen_protected = home.access.exists()
         key = read_key(home.root / "access.key", in_memory_if_unwritable=not self._seen_protected)
         self.sessions = Sessions(key, home.root / "access.signed-out.jsonl", clock)
-        self.lockout = Lockout(clock)
+        self.lockout = Lockout(clock, home.root / "access.lockout.json", key)
+        self._log = SignInLog(home.logs / "sign-ins.jsonl")
         self._key = key.encode()
         self._roles = URLSafeSerializer(key, salt="city-brain-role", signer_kwargs={"digest_method": hashlib.sha256})
         self._lock = threading.Lock()
@@ -212,13 +212,7 @@ class Access:
         return hmac.new(self._key, b"form\0" + text.encode(), "sha256").hexdigest()
 
     def log(self, user: str, address: str, *, success: bool, reason: str, way: str) -> None:
-        """Append one line to `logs/sign-ins.jsonl`: time (UTC), user, address, success, reason, way."""
+        """Append one line to `logs/sign-ins.jsonl` (it rotates): time (UTC), user, address, success, reason, way."""
         at = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
         entry = {"at": at, "user": user[:64], "address": address, "success": success, "reason": reason, "way": way}
-        self.home.logs.mkdir(parents=True, exist_ok=True)
-        # one write of one line with O_APPEND: lines of several processes never mix
-        descriptor = os.open(self.home.logs / "sign-ins.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, (json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
-        finally:
-            os.close(descriptor)
+        self._log.write(entry)

@@ -4,10 +4,16 @@ One statement answers several metrics of the same dataset and mart, so that thei
 read once. The SQL is DuckDB's, kept to the part that sqlglot turns into Spark SQL; every value is
 a parameter (`?`), every identifier comes from a declaration.
 
-Columns of every answer: `area_id`, `local_day` (first local day of the period), `period` (start of
-a period below a day, seconds since 1970 UTC; null for days and longer), `offset_s`, then for the
-i-th metric `num_i`, `den_i`, `n_i` (records behind the figure), `rep_i` (records that reported),
-`sim_i` (simulated ones), and `as_of`, `known_from` (latest event and latest arrival behind it).
+Columns of every answer: `area_id`; `period` and `offset_s` for periods below a day (start in seconds
+since 1970 UTC, offset of the local clock), else null; `local_day` for days and longer (first local
+day of the period), else null; then for the i-th metric `num_i`, `den_i`, `n_i` (records behind the
+figure), `sim_i` (simulated ones), for a metric with a filter also `rep_i` (records that reported: a filter
+narrows the figure, not who has reported; elsewhere they are `n_i`), and `as_of`, `known_from` (latest event
+and latest arrival behind it).
+
+Besides the tables of the store a statement may read two small relations the engine provides:
+`areas` (area_id, population, area_km2) and `counts_in` (locality_id, area_id, `is_only`: nothing else counts in
+that area, so that its sums are the locality's own and need no second grouping: mostly townships, the bulk of the rows).
 """
 
 from __future__ import annotations
@@ -26,17 +32,12 @@ LONGEST_CASE = timedelta(days=400)
 
 @dataclass(frozen=True)
 class Composed:
-    """SQL with its parameters, for the metrics in the order of the numbered columns.
-
-    `needs_areas`: the statement reads the relation `areas` (area_id, population, area_km2), which
-    the engine has to provide.
-    """
+    """SQL with its parameters, for the metrics in the order of the numbered columns."""
 
     sql: str
     params: tuple[Any, ...]
     metrics: tuple[Metric, ...]
     grain: Grain
-    needs_areas: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def group_key(metric: Metric) -> tuple:
         own = (metric.where, metric.n, metric.over_time, metric.base_grain, metric.coarsest)
         return ("recompute", metric.dataset, metric.mart, metric.period_on, *own)
     if metric.is_stock:
-        return ("stock", metric.dataset)
+        return ("stock", metric.dataset, metric.counts_from)
     return ("sum", metric.dataset, metric.mart, metric.period_on)
 
 
@@ -114,39 +115,60 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     params: list[Any] = []
     head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params)
     event, day = _event(first)
-    period = _period(event, grain)
-    marked = [f"{day} AS local_day", f"{period} AS period"] + _marks(metrics)
-    sums = []
-    totals = []
-    for i, _ in enumerate(metrics):
+    step = SUB_DAY_SECONDS.get(grain)
+    if step is None:
+        keys, marked_keys = ["local_day"], [f"{day} AS local_day"]
+    else:
+        # the local clock's slot and its offset: together they say the day and the start, in small numbers
+        keys = ["slot", "utc_offset_s"]
+        marked_keys = ["utc_offset_s", f"CAST({_slot(event, step)} AS INTEGER) AS slot"]
+    sums, own, totals = [], [], []
+    for i, metric in enumerate(metrics):
         sums += [
             f"sum(num_{i}) AS num_{i}", f"sum(den_{i}) AS den_{i}", f"count(num_{i}) AS n_{i}",
-            f"count(rep_{i}) AS rep_{i}", f"count(CASE WHEN is_simulated THEN num_{i} END) AS sim_{i}",
+            f"count(CASE WHEN is_simulated THEN num_{i} END) AS sim_{i}",
+            *([f"count(*) AS rep_{i}"] if metric.where else []),
         ]  # fmt: skip
-        totals += [f"sum(b.{c}_{i}) AS {c}_{i}" for c in ("num", "den", "n", "rep", "sim")]
+        counts = ("n", "sim", "rep") if metric.where else ("n", "sim")
+        own += [f"b.{c}_{i}" for c in ("num", "den", *counts)]
+        totals += [f"sum(b.{c}_{i}) AS {c}_{i}" for c in ("num", "den")]
+        totals += [f"CAST(sum(b.{c}_{i}) AS BIGINT) AS {c}_{i}" for c in counts]
     where = ""
     if window.areas is not None:
-        where = "WHERE list_contains(?, l.area_id)\n"
-        params.append(list(window.areas))
+        where = " AND list_contains(?, c.area_id)"
+        params += [list(window.areas)] * 2
+    periods = ",\n  ".join(_answered_period(step))
     sql = (
         f"WITH {head},\n"
         f"source AS (\n{_mart(first)}\n),\n"
         "marked AS (\n"
-        f"  SELECT locality_id, is_simulated, utc_offset_s, {event} AS event_at_utc, known_from_utc,\n    "
-        + ",\n    ".join(marked)
+        f"  SELECT locality_id, is_simulated, {event} AS event_at_utc, known_from_utc,\n    "
+        + ",\n    ".join(marked_keys + _marks(metrics))
         + "\n  FROM source\n),\n"
         "by_locality AS (\n"
-        "  SELECT locality_id, local_day, period, max(utc_offset_s) AS offset_s, max(event_at_utc) AS as_of,"
-        " max(known_from_utc) AS known_from,\n    "
+        f"  SELECT locality_id, {', '.join(keys)}, max(event_at_utc) AS as_of, max(known_from_utc) AS known_from,\n    "
         + ",\n    ".join(sums)
-        + "\n  FROM marked\n  GROUP BY locality_id, local_day, period\n)\n"
-        "SELECT l.area_id, b.local_day, b.period, max(b.offset_s) AS offset_s,\n  "
+        + f"\n  FROM marked\n  GROUP BY locality_id, {', '.join(keys)}\n)\n"
+        f"SELECT c.area_id, {periods},\n  "
+        + ",\n  ".join(own)
+        + ",\n  b.as_of, b.known_from\n"
+        f"FROM by_locality AS b JOIN counts_in AS c ON c.locality_id = b.locality_id\nWHERE c.is_only{where}\n"
+        "UNION ALL\n"
+        f"SELECT c.area_id, {periods},\n  "
         + ",\n  ".join(totals)
         + ",\n  max(b.as_of) AS as_of, max(b.known_from) AS known_from\n"
-        "FROM by_locality AS b\nJOIN localities AS l ON l.locality_id = b.locality_id\n"
-        f"{where}GROUP BY l.area_id, b.local_day, b.period"
+        f"FROM by_locality AS b JOIN counts_in AS c ON c.locality_id = b.locality_id\nWHERE NOT c.is_only{where}\n"
+        f"GROUP BY c.area_id, {', '.join(f'b.{key}' for key in keys)}"
     )
     return Composed(sql, tuple(params), tuple(metrics), grain)
+
+
+def _answered_period(step: int | None) -> list[str]:
+    """`local_day`, `period` and `offset_s` of an answer, out of the keys of `by_locality`."""
+    if step is None:
+        return ["b.local_day", "CAST(NULL AS BIGINT) AS period", "CAST(NULL AS INTEGER) AS offset_s"]
+    start = f"CAST(b.slot AS BIGINT) * {step} - b.utc_offset_s AS period"
+    return ["CAST(NULL AS DATE) AS local_day", start, "b.utc_offset_s AS offset_s"]
 
 
 def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
@@ -155,24 +177,30 @@ def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     params: list[Any] = []
     head = _records(first, declared, window, params, join_areas=True) + _register(first, declared, window, params)
     event, day = _event(first)
-    if grain not in SUB_DAY_SECONDS and grain != "day":
-        day = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
-    period = _period(event, grain)
+    step = SUB_DAY_SECONDS.get(grain)
+    if step is None:
+        if grain != "day":
+            day = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
+        keys, period, offset = [day], "CAST(NULL AS BIGINT)", "CAST(NULL AS INTEGER)"
+    else:
+        day, offset = "CAST(NULL AS DATE)", "utc_offset_s"
+        period = f"CAST({_slot(event, step)} AS BIGINT) * {step} - utc_offset_s"
+        keys = [period, offset]
     figures = []
     for i, metric in enumerate(metrics):
         figures += [
             f"CAST({metric.numerator} AS DOUBLE) AS num_{i}", f"CAST({metric.denominator or 'NULL'} AS DOUBLE) AS den_{i}",
-            f"CAST({metric.n} AS BIGINT) AS n_{i}", f"CAST({metric.n} AS BIGINT) AS rep_{i}",
+            f"CAST({metric.n} AS BIGINT) AS n_{i}",
             f"CAST(round({metric.n} * avg(CASE WHEN is_simulated THEN 1.0 ELSE 0.0 END)) AS BIGINT) AS sim_{i}",
         ]  # fmt: skip
     sql = (
         f"WITH {head},\n"
         f"source AS (\n{_mart(first)}\n)\n"
-        f"SELECT area_id, {day} AS local_day, {period} AS period, max(utc_offset_s) AS offset_s,\n  "
+        f"SELECT area_id, {day} AS local_day, {period} AS period, {offset} AS offset_s,\n  "
         + ",\n  ".join(figures)
         + f",\n  max({event}) AS as_of, max(known_from_utc) AS known_from\nFROM source\n"
         + (f"WHERE {first.where}\n" if first.where else "")
-        + f"GROUP BY area_id, {day}, {period}"
+        + f"GROUP BY area_id, {', '.join(keys)}"
     )
     return Composed(sql, tuple(params), tuple(metrics), grain)
 
@@ -191,6 +219,9 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
     params = [window.city, *params]
     if declared.kind == "register":
         begin = "coalesce(v.opened_on, f.first_day)" if "opened_on" in declared.columns else "f.first_day"
+        if first.counts_from:
+            begin = f'v."{first.counts_from}"'
+        counted = f'\n  WHERE v."{first.counts_from}" IS NOT NULL' if first.counts_from else ""
         end = "v.closed_on" if "closed_on" in declared.columns else "NULL"
         params = [window.city, *([window.as_of] if window.as_of else []), *params]
         condition = "known_from_utc <= ?" if window.as_of else "TRUE"
@@ -200,7 +231,7 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
             "),\nrecords AS (\n"
             f"  SELECT v.*, CAST({begin} AS DATE) AS from_day, CAST({end} AS DATE) AS to_day\n"
             f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {known}) AS v\n'
-            "  JOIN first_known AS f ON f.site_id = v.site_id\n)"
+            f"  JOIN first_known AS f ON f.site_id = v.site_id{counted}\n)"
         )
     else:
         condition = "known_from_utc <= ?" if window.as_of else "TRUE"
@@ -213,10 +244,9 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
     signed: dict[str, list[str]] = {"": [], "-": []}
     nets = []
     running = []
-    needs_areas = False
+    needs_areas = any(metric.denominator.startswith("area.") for metric in metrics)
     for i, metric in enumerate(metrics):
         area_bound = metric.denominator.startswith("area.")
-        needs_areas |= area_bound
         one = f"CASE WHEN num_{i} IS NOT NULL THEN 1 ELSE 0 END"
         simulated = f"CASE WHEN num_{i} IS NOT NULL AND is_simulated THEN 1 ELSE 0 END"
         for sign, parts in signed.items():
@@ -229,8 +259,7 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
         denominator = metric.denominator if area_bound else total.format(f"n.den_{i}")
         running += [
             f"{total.format(f'n.num_{i}')} AS num_{i}", f"{denominator} AS den_{i}",
-            f"{total.format(f'n.n_{i}')} AS n_{i}", f"{total.format(f'n.n_{i}')} AS rep_{i}",
-            f"{total.format(f'n.sim_{i}')} AS sim_{i}",
+            f"{total.format(f'n.n_{i}')} AS n_{i}", f"{total.format(f'n.sim_{i}')} AS sim_{i}",
         ]  # fmt: skip
     where = ""
     if window.areas is not None:
@@ -251,36 +280,37 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
         f"  UNION ALL\n  SELECT {common.format('to_day')},\n    {minus}\n  FROM marked WHERE to_day IS NOT NULL\n),\n"
         "net AS (\n  SELECT l.area_id, c.local_day, max(c.event_at_utc) AS as_of, max(c.known_from_utc) AS known_from,\n    "
         + ",\n    ".join(nets)
-        + "\n  FROM changes AS c JOIN localities AS l ON l.locality_id = c.locality_id\n"
+        + "\n  FROM changes AS c JOIN counts_in AS l ON l.locality_id = c.locality_id\n"
         f"  {where}GROUP BY l.area_id, c.local_day\n)\n"
         "SELECT n.area_id, n.local_day, CAST(NULL AS BIGINT) AS period, CAST(NULL AS INTEGER) AS offset_s,\n  "
         + ",\n  ".join(running)
         + f",\n  {latest.format('n.as_of')} AS as_of, {latest.format('n.known_from')} AS known_from\n"
         "FROM net AS n" + ("\nLEFT JOIN areas AS area ON area.area_id = n.area_id" if needs_areas else "")
     )
-    return Composed(sql, tuple(params), tuple(metrics), "day", needs_areas)
+    return Composed(sql, tuple(params), tuple(metrics), "day")
 
 
 def _marks(metrics: list[Metric]) -> list[str]:
-    """Row-level columns: the parts of each metric where the record counts, else null."""
+    """Row-level columns: the parts of each metric where the record counts, else null.
+
+    A record counts where both parts are there and the filter holds; what is null of itself is not asked for again.
+    """
     columns = []
     for i, metric in enumerate(metrics):
         own = metric.denominator and not metric.denominator.startswith("area.")
-        tests = [f"({metric.numerator}) IS NOT NULL"]
+        filters = [f"({metric.where})"] if metric.where else []
+        den_there = [f"({metric.denominator}) IS NOT NULL"] if own else []
+        columns.append(f"{_where(metric.numerator, den_there + filters)} AS num_{i}")
         if own:
-            tests.append(f"({metric.denominator}) IS NOT NULL")
-        if metric.where:
-            tests.append(f"({metric.where})")
-        condition = " AND ".join(tests)
-        columns.append(f"CASE WHEN {condition} THEN CAST({metric.numerator} AS DOUBLE) END AS num_{i}")
-        columns.append(
-            f"CASE WHEN {condition} THEN CAST({metric.denominator} AS DOUBLE) END AS den_{i}"
-            if own
-            else f"CAST(NULL AS DOUBLE) AS den_{i}"
-        )
-        # a filter narrows the figure, not who has reported
-        columns.append(f"1 AS rep_{i}" if metric.where else f"CASE WHEN {condition} THEN 1 END AS rep_{i}")
+            columns.append(f"{_where(metric.denominator, [f'({metric.numerator}) IS NOT NULL', *filters])} AS den_{i}")
+        else:
+            columns.append(f"CAST(NULL AS DOUBLE) AS den_{i}")
     return columns
+
+
+def _where(expression: str, conditions: list[str]) -> str:
+    cast = f"CAST({expression} AS DOUBLE)"
+    return f"CASE WHEN {' AND '.join(conditions)} THEN {cast} END" if conditions else cast
 
 
 def _known(window: Window) -> tuple[str, list[Any]]:
@@ -310,7 +340,7 @@ def _records(metric: Metric, declared: Contract, window: Window, params: list[An
     own += [f"r.{name}" for name in ("local_day", "event_at_utc", "utc_offset_s", "is_simulated", "known_from_utc")]
     return (
         f"records AS (\n  SELECT {', '.join(own)}, l.area_id AS area_id\n"
-        f'  FROM "{declared.table}" AS r JOIN localities AS l ON l.locality_id = r.locality_id\n'
+        f'  FROM "{declared.table}" AS r JOIN counts_in AS l ON l.locality_id = r.locality_id\n'
         f"  WHERE {' AND '.join(conditions)}\n)"
     )
 
@@ -340,9 +370,6 @@ def _event(metric: Metric) -> tuple[str, str]:
     return metric.period_on, f"CAST({metric.period_on} + INTERVAL 1 SECOND * utc_offset_s AS DATE)"
 
 
-def _period(event: str, grain: Grain) -> str:
-    """Start of the period below a day, by the local clock with the offset in force, as epoch seconds UTC."""
-    step = SUB_DAY_SECONDS.get(grain)
-    if step is None:
-        return "CAST(NULL AS BIGINT)"
-    return f"CAST(floor((epoch({event}) + utc_offset_s) / {step}) AS BIGINT) * {step} - utc_offset_s"
+def _slot(event: str, step: int) -> str:
+    """Number of the period below a day since 1970 by the local clock, with the offset in force at the event."""
+    return f"floor((epoch({event}) + utc_offset_s) / {step})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Protocol
 
 import polars as pl
@@ -16,20 +15,35 @@ class Engine(Protocol):
     """Runs composed SQL over the tables of the store."""
 
     def run(self, composed: Composed, areas: pl.DataFrame) -> pl.DataFrame:
-        """The rows `compose` describes; `areas` (area_id, population, area_km2) is the relation of that name."""
+        """The rows `compose` describes.
+
+        `areas` (area_id, population, area_km2) is the relation of that name; `counts_in` is the engine's to make.
+        """
         ...
 
 
 class DuckEngine:
-    """The default engine: in this process, over an open `Lake`, inside its transaction if there is one."""
+    """The default engine: in this process, over an open `Lake`, inside its transaction if there is one.
+
+    `counts_in` is read at the first statement: an engine lives as long as one refresh or one answer.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
+        self._counts_in: pl.DataFrame | None = None
 
     def run(self, composed: Composed, areas: pl.DataFrame) -> pl.DataFrame:
         """Answer of the composed statement as a Polars frame; empty where there are no records."""
-        with self.lake.shown("areas", areas) if composed.needs_areas else nullcontext():
+        if self._counts_in is None:
+            self._counts_in = counts_in(self.lake)
+        with self.lake.shown("areas", areas), self.lake.shown("counts_in", self._counts_in):
             return self.lake.frame(composed.sql, composed.params)
+
+
+def counts_in(lake: Lake) -> pl.DataFrame:
+    """The relation `counts_in`: locality_id, area_id, is_only (no other locality counts in that area)."""
+    found = lake.frame("SELECT locality_id, area_id FROM localities")
+    return found.with_columns((pl.len().over("area_id") == 1).alias("is_only"))
 
 
 def areas_of(pack: Pack) -> pl.DataFrame:

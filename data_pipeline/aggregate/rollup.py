@@ -56,16 +56,18 @@ def base_parts(metric: Metric, index: int, wide: pl.DataFrame, tz: ZoneInfo) -> 
     """
     if wide.is_empty():
         return pl.DataFrame(schema=PARTS)
+    # below a day the local day follows from the start and the offset of the clock then
+    by_clock = ((pl.col("period") + pl.col("offset_s")) // 86_400).cast(pl.Int32).cast(pl.Date)
     found = wide.select(
         pl.col("area_id"),
-        pl.col("local_day").cast(pl.Date),
+        pl.coalesce(pl.col("local_day").cast(pl.Date), by_clock).alias("local_day"),
         pl.from_epoch(pl.col("period"), "s").cast(pl.Datetime("us")).alias("start"),
         pl.col("offset_s").cast(pl.Int32),
         pl.col(f"num_{index}").cast(pl.Float64).alias("numerator"),
         pl.col(f"den_{index}").cast(pl.Float64).alias("denominator"),
         pl.lit(None, pl.Float64).alias("value"),
         pl.col(f"n_{index}").cast(pl.Int64).alias("n"),
-        pl.col(f"rep_{index}").cast(pl.Int64).alias("reported_n"),
+        pl.col(f"rep_{index}" if f"rep_{index}" in wide.columns else f"n_{index}").cast(pl.Int64).alias("reported_n"),
         pl.lit(None, pl.Int64).alias("expected_n"),
         pl.col(f"sim_{index}").cast(pl.Int64).alias("simulated_n"),
         pl.col("as_of").cast(pl.Datetime("us")),

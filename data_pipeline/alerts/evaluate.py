@@ -39,7 +39,9 @@ _COMPLETENESS = (
 
 
 @dataclass(frozen=True)
-class _Point:
+class Point:
+    """One period of a figure as rules see it."""
+
     start: datetime
     end: datetime
     value: float | None
@@ -95,7 +97,7 @@ def _city(lake: Lake, pack: Pack, rules: tuple[Rule, ...], commit_seq: int, now:
     if not rules and not newest:
         return []
     late = _late(lake, pack, now)
-    points = _points(lake, pack, [rule for rule in rules if rule.kind == "metric"], now)
+    points = points_of(lake, pack, _since_when((r for r in rules if r.kind == "metric"), now), now)
     changes = _withdrawn(pack, rules, newest, commit_seq, now)
     for rule in rules:
         if rule.kind == "freshness":
@@ -103,13 +105,13 @@ def _city(lake: Lake, pack: Pack, rules: tuple[Rule, ...], commit_seq: int, now:
         else:
             found = _metric(rule, pack, points, late, newest, now, lake)
         for subject, what in found.items():
-            row = _change(rule, pack, subject, what, newest.get(subject), commit_seq, now)
+            row = change(rule, pack, subject, what, newest.get(subject), commit_seq, now)
             if row is not None:
                 changes.append(row)
     return changes
 
 
-def _change(
+def change(
     rule: Rule, pack: Pack, subject: str, found: _Found, last: AlertRow | None, commit_seq: int, now: datetime
 ) -> AlertRow | None:
     """The row to append, None where nothing changes."""
@@ -246,21 +248,20 @@ def _look_back(rule: Rule) -> timedelta:
     return LOOK_BACK.get(str(rule.grain), _LONG_LOOK_BACK)
 
 
-def _points(
-    lake: Lake, pack: Pack, rules: list[Rule], now: datetime
-) -> dict[tuple[str, str, str], list[_Point]]:
-    """(metric, grain, area) → its whole periods of the look-back, oldest first; one query a city."""
-    reach: dict[tuple[str, str], timedelta] = {}
-    for rule in rules:
-        key = (rule.metric, str(rule.grain))
-        reach[key] = max(reach.get(key, timedelta()), _look_back(rule))
-    found: dict[tuple[str, str, str], list[_Point]] = defaultdict(list)
-    if not reach:
+def points_of(
+    lake: Lake, pack: Pack, since: Mapping[tuple[str, str], datetime], now: datetime
+) -> dict[tuple[str, str, str], list[Point]]:
+    """(metric, grain, area) → its whole periods that are over by `now`, oldest first; one query a city.
+
+    `since`: (metric, grain) → from when on its periods are wanted.
+    """
+    found: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
+    if not since:
         return found
-    either = " OR ".join("(metric = ? AND grain = ? AND period_start_utc >= ?)" for _ in reach)
+    either = " OR ".join("(metric = ? AND grain = ? AND period_start_utc >= ?)" for _ in since)
     params: list = [pack.id, now]
-    for (metric, grain), back in reach.items():
-        params += [metric, grain, now - back]
+    for (metric, grain), first in since.items():
+        params += [metric, grain, first]
     rows = lake.frame(
         f"SELECT metric, grain, area_id, period_start_utc, period_end_utc, value, {_COMPLETENESS}, "
         "coalesce(simulated_n, 0) > 0 FROM readings "
@@ -268,7 +269,16 @@ def _points(
         params,
     )
     for metric, grain, area, *rest in rows.iter_rows():
-        found[metric, grain, area].append(_Point(*rest))
+        found[metric, grain, area].append(Point(*rest))
+    return found
+
+
+def _since_when(rules: Iterable[Rule], now: datetime) -> dict[tuple[str, str], datetime]:
+    """(metric, grain) → how far back its rules look."""
+    found: dict[tuple[str, str], datetime] = {}
+    for rule in rules:
+        key, first = (rule.metric, str(rule.grain)), now - _look_back(rule)
+        found[key] = min(found.get(key, first), first)
     return found
 
 
@@ -282,7 +292,7 @@ def areas_of(rule: Rule, pack: Pack) -> list[str]:
 def _metric(
     rule: Rule,
     pack: Pack,
-    points: Mapping[tuple[str, str, str], list[_Point]],
+    points: Mapping[tuple[str, str, str], list[Point]],
     late: Mapping[str, timedelta],
     newest: Mapping[str, AlertRow],
     now: datetime,
@@ -295,7 +305,7 @@ def _metric(
         return {}
     if late.get(metric.dataset, timedelta()) > timedelta():
         return {}  # a late source says nothing about now: nothing rises, nothing is closed
-    usable: dict[str, list[_Point]] = {}
+    usable: dict[str, list[Point]] = {}
     for area in areas_of(rule, pack):
         trail = _usable(points.get((rule.metric, str(rule.grain), area), []), rule)
         if trail and now - trail[-1].end <= _oldest(rule, pack, source.cadence_s, source.grace_s, trail[-1].start):
@@ -305,7 +315,7 @@ def _metric(
     found = {}
     for area_id, trail in usable.items():
         subject = f"{pack.id}/{rule.id}/{area_id}"
-        found[subject] = _judge(rule, pack, area_id, trail, bands, newest.get(subject))
+        found[subject] = judge(rule, pack, area_id, trail, bands, newest.get(subject))
     return found
 
 
@@ -319,32 +329,34 @@ def _oldest(rule: Rule, pack: Pack, cadence_s: int | None, grace_s: int | None, 
     return length + due
 
 
-def _usable(trail: list[_Point], rule: Rule) -> list[_Point]:
+def _usable(trail: list[Point], rule: Rule) -> list[Point]:
     """The periods from the end backwards that are complete enough and follow each other without a gap.
 
     The newest periods that are not yet complete are passed over: they are still being reported.
     """
     ends = len(trail)
-    while ends and not _sound(trail[ends - 1], rule):
+    while ends and not is_sound(trail[ends - 1], rule):
         ends -= 1
     first = ends
-    while first and _sound(trail[first - 1], rule) and (first == ends or trail[first - 1].end == trail[first].start):
+    while first and is_sound(trail[first - 1], rule) and (first == ends or trail[first - 1].end == trail[first].start):
         first -= 1
     return trail[first:ends]
 
 
-def _sound(point: _Point, rule: Rule) -> bool:
+def is_sound(point: Point, rule: Rule) -> bool:
+    """Whether a rule may judge by this period: it has a value and is complete enough."""
     return point.value is not None and point.completeness >= rule.min_completeness
 
 
-def _judge(
+def judge(
     rule: Rule,
     pack: Pack,
     area_id: str,
-    trail: list[_Point],
+    trail: list[Point],
     bands: Mapping[tuple[str, datetime], tuple[float, float]],
     last: AlertRow | None,
 ) -> _Found:
+    """What a rule says about an area whose usable periods, oldest first, are `trail`; `last`: its newest alert."""
     metric, area, point = metrics()[rule.metric], pack.areas[area_id], trail[-1]
     names = (area.name_zh, area.name_en)
     value = float(point.value)  # type: ignore[arg-type]  # _usable keeps only periods with a value
@@ -370,12 +382,12 @@ def _judge(
 
 
 def _holds(
-    condition: Condition, area_id: str, point: _Point, bands: Mapping[tuple[str, datetime], tuple[float, float]]
+    condition: Condition, area_id: str, point: Point, bands: Mapping[tuple[str, datetime], tuple[float, float]]
 ) -> bool:
     return condition.holds(float(point.value), bands.get((area_id, point.start)))  # type: ignore[arg-type]
 
 
-def _since(rule: Rule, trail: list[_Point]) -> datetime:
+def _since(rule: Rule, trail: list[Point]) -> datetime:
     """Start of the unbroken run of periods beyond the rule's bound that ends with the newest one.
 
     Bounds by usual range are judged for the hold only, so there the hold is the run.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from data_pipeline.alerts.rules import Rule
 from data_pipeline.metrics import metrics
@@ -28,11 +30,7 @@ def usual_bands(
     half of it); weeks and longer are not compared. Areas with fewer than eight past values have no
     entry. The usual range on the screen is made in the same way.
     """
-    metric = metrics()[rule.metric]
-    conditions = [c for c in (rule.when, rule.clear) if c is not None]
-    if not any(c.band for c in conditions) or rule.grain not in (*SUB_DAY_SECONDS, "day"):
-        return {}
-    if rule.grain in ("5min", "15min") and metric.is_additive:
+    if not wants_band(rule):
         return {}
     starts = sorted({start for listed in wanted.values() for start in listed})
     grain = "day" if rule.grain == "day" else "hour"
@@ -52,6 +50,32 @@ def usual_bands(
         for area, low, high in rows.iter_rows():
             found |= {(area, start): (low, high) for start in inside if start in wanted.get(area, [])}
     return found
+
+
+def bands_among(
+    values: Mapping[datetime, float], pack: Pack, rule: Rule, starts: Sequence[datetime]
+) -> dict[datetime, tuple[float, float]]:
+    """Period start → usual range, as `usual_bands` gives it, out of the area's own values held in memory.
+
+    `values`: start → value of the hours (of the days, for a rule by the day) of the area.
+    """
+    if not wants_band(rule):
+        return {}
+    found: dict[datetime, tuple[float, float]] = {}
+    for start in starts:
+        begin = start if rule.grain == "day" else period_start(start, "hour", pack.tz)
+        past = [values[at] for at in past_starts(begin, pack, whole_days=rule.grain == "day") if at in values]
+        if len(past) >= FEWEST:
+            low, high = np.quantile(past, (0.1, 0.9))
+            found[start] = (float(low), float(high))
+    return found
+
+
+def wants_band(rule: Rule) -> bool:
+    """Whether a rule asks for a usual range that there can be one of."""
+    if not any(c.band for c in (rule.when, rule.clear) if c is not None) or rule.grain not in (*SUB_DAY_SECONDS, "day"):
+        return False
+    return not (rule.grain in ("5min", "15min") and metrics()[rule.metric].is_additive)
 
 
 def past_starts(start: datetime, pack: Pack, *, whole_days: bool) -> list[datetime]:

@@ -16,6 +16,7 @@ _UNITS: dict[str, tuple[str, str]] = {
     "ug_m3": (" 微克/立方米", " µg/m³"), "mg_m3": (" 毫克/立方米", " mg/m³"), "degc": (" ℃", " °C"), "mm": (" 毫米", " mm"),
     "m": (" 米", " m"), "m_s": (" 米/秒", " m/s"), "persons": (" 人次", " persons"), "times_per_day": (" 次/日", " a day"),
     "kbps": (" kbit/s", " kbit/s"), "yuan": (" 元", " yuan"), "usd": (" 美元", " US dollars"),
+    "km2": (" 平方公里", " km²"), "db": (" 分贝", " dB"),
 }  # fmt: skip
 
 

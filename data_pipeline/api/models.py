@@ -214,8 +214,20 @@ class TargetOut(Out):
     note: str
 
 
+class StateChangeOut(Out):
+    """One step in the life of an alert; `by` is `system` where the rules did it."""
+
+    state: Literal["open", "in_hand", "closed"]
+    at: str
+    by: str
+    note: str
+
+
 class EventOut(Out):
-    """Something that happened to the city (`event`), or that the system noticed (`alert`)."""
+    """Something that happened to the city (`event`), or that the system noticed (`alert`).
+
+    `changed_at`: since when it stands as it does; `trail`: every step of an alert, oldest first.
+    """
 
     id: str
     city: str
@@ -229,12 +241,14 @@ class EventOut(Out):
     opened_at: str
     closed_at: str | None
     changed_by: str
+    changed_at: str | None
     metric: str | None
     value: float | None
     is_simulated: bool
     lon: float | None
     lat: float | None
     note: str
+    trail: list[StateChangeOut]
 
 
 class DeliveryOut(Out):
@@ -275,6 +289,7 @@ class ReceiptOut(Out):
     snapshot: int | None
     status: Literal["accepted", "duplicate_delivery", "refused"]
     message: str
+    unused_columns: list[str] = Field(description="columns of the table that became nothing")
 
 
 class ProvenanceOut(Out):

@@ -27,11 +27,14 @@ from data_pipeline.api.answers import (
 )
 from data_pipeline.api.docs import docs_page, docs_style
 from data_pipeline.api.errors import ApiRoute, BadParameter, refusal
+from data_pipeline.api.ledger import add_ledger
+from data_pipeline.api.reports import add_reports
 from data_pipeline.api.uploads import add_uploads
 from data_pipeline.cities import Area, Pack, find_area, find_pack
 from data_pipeline.contracts import contract
 from data_pipeline.errors import did_you_mean
 from data_pipeline.home import Home
+from data_pipeline.ledger.brief_jobs import Maker
 from data_pipeline.metrics import Metric, metric, metrics
 from data_pipeline.queries import Queries, rows_for_output
 from data_pipeline.store.lock import holder
@@ -46,7 +49,7 @@ ABOUT = (
 )
 
 
-def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
+def make_router(queries: Queries, home: Home | None = None, make_brief: Maker | None = None) -> APIRouter:
     """The API as a router, to be included before any catch-all route.
 
     Parameters
@@ -55,6 +58,8 @@ def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
         The only door to the data.
     home : Home, optional
         Home folder whose inbox takes uploads; the one `queries` was opened on where not given.
+    make_brief : callable, optional
+        Makes briefings (`pages.briefing.maker`); without one their addresses answer 503.
 
     Returns
     -------
@@ -243,6 +248,8 @@ def make_router(queries: Queries, home: Home | None = None) -> APIRouter:
         return once(request, build, by_minute=True)
 
     add_uploads(router, f"{PREFIX}/deliveries", queries, place)
+    add_reports(router, f"{PREFIX}/reports", queries, place)
+    add_ledger(router, f"{PREFIX}/ledger", queries, place, make_brief)
     _add_description(router)
     return router
 

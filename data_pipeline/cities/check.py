@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import orjson
 import shapely
-from pydantic import ValidationError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
@@ -16,8 +14,8 @@ from data_pipeline.alerts.rules import rule_problems
 from data_pipeline.cities.check_plan import plan_problems
 from data_pipeline.cities.model import AREA_LAYERS, LAYERS, CityFile, Level
 from data_pipeline.cities.pack import Pack, read_areas
+from data_pipeline.cities.salvage import salvage
 from data_pipeline.contracts import contracts
-from data_pipeline.declare import problems_of, read_toml
 from data_pipeline.errors import CityBrainError, DeclarationError, did_you_mean
 from data_pipeline.times import zone
 from geo.areas import BadGeometry, geodesic_area_km2, polygonal
@@ -41,48 +39,22 @@ def check_pack(folder: Path | str, release: bool = False) -> list[str]:
     if not folder.is_dir():
         return [f"{folder}: no such folder"]
     areas, problems = read_areas(folder)
-    try:
-        declared, unknown = _declared(folder)
-    except DeclarationError as error:
-        return [f"{error.source}: {p}" for p in error.problems] + problems
+    tree_holds = not problems
+    declared, wrong, doubtful = salvage(folder)
     pack = Pack(folder, declared, areas)
-    problems += _names(pack) + _place(declared)
-    if areas and not problems:
-        problems += _layers(pack) + _populations(pack) + _zones(pack)
-    problems += _sources(pack) + plan_problems(pack) + _other_files(pack)
-    return unknown + problems + (_release(pack) if release else [])
+    problems += _names(pack, doubtful) + _place(declared, doubtful)
+    if areas:
+        problems += _layers(pack, doubtful)
+    if areas and tree_holds:
+        problems += _populations(pack) + _zones(pack)
+    problems += _sources(pack, doubtful) + plan_problems(pack) + _other_files(pack)
+    return wrong + problems + (_release(pack) if release else [])
 
 
-def _declared(folder: Path) -> tuple[CityFile, list[str]]:
-    """city.toml without its unknown keys, and a problem for each of those: they hide nothing further on.
-
-    Raises
-    ------
-    DeclarationError
-        Something else is wrong in it; lists everything found.
-    """
-    source = f"{folder.name}/city.toml"
-    data = read_toml(folder / "city.toml")
-    try:
-        return CityFile.model_validate(data), []
-    except ValidationError as error:
-        problems = problems_of(CityFile, error)
-        unknown = [item["loc"] for item in error.errors() if item["type"] == "extra_forbidden"]
-    for *path, key in unknown:
-        inner: Any = data
-        for step in path:
-            inner = inner[step]
-        inner.pop(key, None)
-    try:
-        return CityFile.model_validate(data), [f"{source}: {problem}" for problem in problems]
-    except ValidationError as error:
-        # validators of the whole table speak only now
-        further = [p for p in problems_of(CityFile, error) if p not in problems]
-        raise DeclarationError(source, problems + further) from None
-
-
-def _names(pack: Pack) -> list[str]:
+def _names(pack: Pack, doubtful: set[str]) -> list[str]:
     problems = []
+    if "id" in doubtful:
+        return []
     if pack.folder.name != pack.id:
         problems.append(f"city.toml: id {pack.id!r} differs from the folder's name {pack.folder.name!r}")
     cities = [a for a in pack.areas.values() if a.level == "city"]
@@ -94,16 +66,20 @@ def _names(pack: Pack) -> list[str]:
     return problems
 
 
-def _place(declared: CityFile) -> list[str]:
-    """Time zone, bbox and metric CRS."""
+def _place(declared: CityFile, doubtful: set[str]) -> list[str]:
+    """Time zone, bbox and metric CRS; what `doubtful` names is reported already and stands for nothing."""
     problems = []
     try:
         zone(declared.timezone)
     except CityBrainError as error:
         problems.append(f"city.toml: {error.args[0]}")
+    if "bbox" in doubtful:
+        return problems
     west, south, east, north = declared.bbox
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         return [*problems, f"city.toml: bbox {list(declared.bbox)} is not west, south, east, north in degrees"]
+    if "metric_crs" in doubtful:
+        return problems
     try:
         crs = CRS.from_user_input(declared.metric_crs)
     except CRSError:
@@ -130,7 +106,7 @@ def _scale_error(crs: str, lon: float, lat: float) -> float:
     return max(errors)
 
 
-def _layers(pack: Pack) -> list[str]:
+def _layers(pack: Pack, doubtful: set[str]) -> list[str]:
     problems = []
     for name in pack.layers:
         if name not in LAYERS:
@@ -141,12 +117,13 @@ def _layers(pack: Pack) -> list[str]:
             problems += _area_layer(pack, name, AREA_LAYERS[name])
         else:
             problems += _base_layer(pack, name)
-    if "outline" not in pack.layers:
+    gone = {name for name in LAYERS if doubtful & {"layers", f"layers.{name}"}}  # reported already
+    if "outline" not in pack.layers and "outline" not in gone:
         problems.append("city.toml: layer 'outline' is missing")
     drawn: dict[Level, str] = {"district": "districts", "zone": "zones", "township": "townships"}
     for level, name in drawn.items():
         count = sum(a.level == level for a in pack.areas.values())
-        if count and name not in pack.layers:
+        if count and name not in pack.layers and name not in gone:
             problems.append(f"city.toml: areas.csv has {count} areas of level {level}, but layer {name!r} is missing")
     return problems
 
@@ -292,7 +269,7 @@ def _zones(pack: Pack) -> list[str]:
     return problems
 
 
-def _sources(pack: Pack) -> list[str]:
+def _sources(pack: Pack, doubtful: set[str]) -> list[str]:
     from data_pipeline.mappings import load_mapping
 
     problems = []
@@ -315,7 +292,8 @@ def _sources(pack: Pack) -> list[str]:
             continue
         if named != dataset:
             problems.append(f"city.toml: source {dataset!r}: mapping {source.mapping!r} is for dataset {named!r}")
-    missing = [dataset for dataset in known if dataset not in pack.sources]
+    gone = {dataset for dataset in known if doubtful & {"sources", f"sources.{dataset}"}}  # reported already
+    missing = [dataset for dataset in known if dataset not in pack.sources and dataset not in gone]
     return problems + [f"city.toml: no source of dataset {d!r}; add one (state = off)" for d in missing]
 
 

@@ -41,16 +41,14 @@ def load_packs(packs_dir: Path | str | None = None) -> dict[str, Pack]:
     Raises
     ------
     UsageError
-        The folder does not exist.
+        The folder does not exist, cannot be read, or holds something else than packs.
     DeclarationError
         A pack is wrong, two folders hold the same city, or two cities share an area id.
     """
     packs = dict(built_in_packs())
     extra = packs_folder(packs_dir)
     if extra is not None:
-        if not extra.is_dir():
-            hint = "make a pack with new-pack … --packs DIR"
-            raise UsageError(f"packs folder {str(extra)!r} does not exist", hint=hint)
+        _refuse_unreadable(extra)
         packs |= _read([extra] if (extra / "city.toml").exists() else pack_folders(extra))
     owner: dict[str, str] = {}
     for pack in packs.values():
@@ -59,6 +57,20 @@ def load_packs(packs_dir: Path | str | None = None) -> dict[str, Pack]:
                 problem = f"area id {area_id!r} is used by {owner[area_id]!r} too; ids are unique in a store"
                 raise DeclarationError(str(pack.folder), [problem])
     return packs
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    hint = "make a pack with new-pack … --packs DIR"
+    if not folder.is_dir():
+        what = "is a file, a folder is needed" if folder.exists() else "does not exist"
+        raise UsageError(f"packs folder {str(folder)!r} {what}", hint=hint)
+    try:
+        there = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError as error:
+        raise UsageError(f"packs folder {str(folder)!r} cannot be read: {error.strerror}", hint=hint) from None
+    if there and not (folder / "city.toml").exists() and not pack_folders(folder):
+        shown = ", ".join(sorted(there)[:3]) + (" …" if len(there) > 3 else "")
+        raise UsageError(f"packs folder {str(folder)!r} holds no pack (no */city.toml); it holds {shown}", hint=hint)
 
 
 def _read(folders: list[Path]) -> dict[str, Pack]:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from shapely.geometry.base import BaseGeometry
 
+from data_pipeline.cities.model import Area
 from geo.areas import AreaIndex
 
-if TYPE_CHECKING:
-    from data_pipeline.cities.pack import Pack
+
+class DrawnAreas(Protocol):
+    """What locating needs of a city pack: its areas, their parents and their polygons."""
+
+    areas: dict[str, Area]
+
+    def has_layer(self, name: str) -> bool: ...
+    def geometries(self, name: str) -> dict[str, BaseGeometry]: ...
+    def ancestors(self, area_id: str) -> list[Area]: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Locator:
     that district.
     """
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: DrawnAreas) -> None:
         self.pack = pack
         self._regions, polygons = self._locating_polygons()
         self._region_index = AreaIndex(polygons)

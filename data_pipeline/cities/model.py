@@ -50,10 +50,12 @@ class FactSource(Declared):
     """A published source of facts that are not a layer (names, codes, population)."""
 
     what: str
+    what_zh: str = ""
     source: str
     licence: str
     rights: Literal["clear", "to_clear"]
     note: str = ""
+    note_zh: str = ""
 
 
 class SourceDecl(Declared):

@@ -28,6 +28,7 @@ from data_pipeline.cities.model import (
 )
 from data_pipeline.declare import problems_of, read_toml, validate
 from data_pipeline.errors import DeclarationError, UnknownId
+from data_pipeline.plans import rows_of
 from data_pipeline.times import zone
 
 AREA_COLUMNS = (
@@ -178,12 +179,8 @@ class Pack:
         return self._locator
 
     def plan(self, table: str) -> list[dict[str, str]]:
-        """Rows of `plan/<table>.csv` as text, in the order of the file; empty where there is no such file."""
-        path = self.folder / "plan" / f"{table}.csv"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        """Rows of `plan/<table>.csv`, and of further plans in folders beside it, as text; empty where there is none."""
+        return rows_of(self.folder / "plan", table)
 
     def wall(self) -> WallFile:
         """The scenes of the wall."""

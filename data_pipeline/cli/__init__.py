@@ -29,8 +29,12 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "explain": ("query", "explain"),
     "check-pack": ("packs", "check-pack"),
     "new-pack": ("packs", "new-pack"),
+    "check-plan": ("plan", "check-plan"),
+    "new-plan": ("plan", "new-plan"),
     "add-areas": ("packs", "add-areas"),
     "replace-layer": ("packs", "replace-layer"),
+    "ledger": ("ledger", "ledger"),
+    "verify-brief": ("ledger", "verify-brief"),
     "access": ("access", None),
     "maintenance": ("store", "maintenance"),
 }

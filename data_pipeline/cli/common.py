@@ -21,6 +21,13 @@ PacksOption = Annotated[
     Path | None,
     typer.Option("--packs", envvar="CITY_BRAIN_PACKS", help="Folder with city packs beside the built-in ones."),
 ]
+SimulatedReportsOption = Annotated[
+    bool,
+    typer.Option(
+        "--simulated-reports/--no-simulated-reports",
+        help="Departments' simulated monthly reports on the plan; without them reporting starts empty.",
+    ),
+]
 
 
 class Format(StrEnum):

@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from data_pipeline.cli.common import HomeOption, PacksOption
+from data_pipeline.cities import find_pack, load_packs
+from data_pipeline.cli.common import HomeOption, PacksOption, SimulatedReportsOption
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 
@@ -39,19 +40,22 @@ def serve(
     seed: Annotated[int, typer.Option(help="Seed of the simulator.")] = 20260101,
     host: Annotated[str, typer.Option(help="Address to bind; anything but loopback needs an access file.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web.")] = 8050,
+    simulated_reports: SimulatedReportsOption = True,
 ) -> None:
     """Build the first city if it is missing, start pipeline and web, print the address; Ctrl-C stops both."""
-    place = Home.of(home)
+    place = Home.of(home).ready()
+    find_pack(load_packs(packs), first)  # said now, not by a child later
     common = ["--home", str(place.root)] + (["--packs", str(packs)] if packs else [])
+    reports = [] if simulated_reports else ["--no-simulated-reports"]
     started = time.monotonic()
     if not _has_city(place, first):
         print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
-        build = [sys.executable, "-m", "data_pipeline", "build", "--city", first, "--days", str(days)]
+        build = [sys.executable, "-m", "data_pipeline", "build", "--city", first, "--days", str(days), *reports]
         code = subprocess.run([*build, "--seed", str(seed), *common], cwd=ROOT).returncode
         if code:
             raise typer.Exit(code)
     children = {
-        "pipeline": _start(["-m", "data_pipeline", "run", "--build-missing", "--days", str(days), "--seed", str(seed), *common]),
+        "pipeline": _start(["-m", "data_pipeline", "run", "--build-missing", "--days", str(days), "--seed", str(seed), *reports, *common]),
         "web": _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), *common]),
     }
     stopping: list[int] = []

@@ -11,10 +11,19 @@ from typing import Annotated
 import typer
 
 from data_pipeline.cities import Pack, find_pack, load_packs
-from data_pipeline.cli.common import Format, FormatOption, HomeOption, PacksOption, emit, emit_one
+from data_pipeline.cli.common import (
+    Format,
+    FormatOption,
+    HomeOption,
+    PacksOption,
+    SimulatedReportsOption,
+    emit,
+    emit_one,
+)
 from data_pipeline.errors import StoreBusy
 from data_pipeline.home import Home
 from data_pipeline.runner import Job, LiveDelivery, run_pipeline
+from data_pipeline.simulate.build import NO_REPORTS
 from data_pipeline.simulate.simulator import DEFAULT_SEED, Simulator
 from data_pipeline.store import inbox
 from data_pipeline.store.lake import Lake, newest_snapshot
@@ -41,6 +50,7 @@ def run(
     days: Annotated[int, typer.Option(min=1, help="Days of native records of a city that is built.")] = 60,
     seed: SeedOption = DEFAULT_SEED,
     simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Deliver for sources declared simulated.")] = True,
+    simulated_reports: SimulatedReportsOption = True,
     keep_days: Annotated[int, typer.Option(min=1, help="Keep every snapshot of the last days.")] = 7,
     keep_daily: Annotated[int, typer.Option(min=1, help="Keep the last snapshot of each day this long.")] = 180,
     fmt: FormatOption = Format.table,
@@ -49,22 +59,23 @@ def run(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("pyogrio").setLevel(logging.WARNING)  # it counts every feature it writes
     logging.getLogger("data_pipeline").setLevel(logging.INFO)
-    place, found = Home.of(home), load_packs(packs)
+    place, found = Home.of(home).ready(), load_packs(packs)
     chosen = [find_pack(found, name) for name in city] if city else list(found.values())
-    jobs = _missing(place, chosen, days, seed) if build_missing else []
+    left_out: frozenset[str] = frozenset() if simulated_reports else NO_REPORTS
+    jobs = _missing(place, chosen, days, seed, left_out) if build_missing else []
     run_pipeline(
-        place, found, live=_live(seed) if simulator else None, jobs=jobs, retention=Retention(keep_days, keep_daily)
+        place, found, live=_live(seed, left_out) if simulator else None, jobs=jobs, retention=Retention(keep_days, keep_daily)
     )
     newest = newest_snapshot(place)
     emit_one({"home": str(place.root), "pipeline": "stopped", "snapshot": newest.id if newest else None}, fmt, "run")
 
 
-def _live(seed: int) -> Callable[[Pack, datetime, datetime], Iterable[LiveDelivery]]:
+def _live(seed: int, left_out: frozenset[str]) -> Callable[[Pack, datetime, datetime], Iterable[LiveDelivery]]:
     """What each city's simulated suppliers owe in a span of time."""
 
     @cache
     def simulator(pack: Pack) -> Simulator:
-        return Simulator(pack, seed)
+        return Simulator(pack, seed, left_out=left_out)
 
     def live(pack: Pack, after: datetime, until: datetime) -> Iterable[LiveDelivery]:
         return simulator(pack).live(after, until)
@@ -72,7 +83,7 @@ def _live(seed: int) -> Callable[[Pack, datetime, datetime], Iterable[LiveDelive
     return live
 
 
-def _missing(home: Home, packs: list[Pack], days: int, seed: int) -> list[Job]:
+def _missing(home: Home, packs: list[Pack], days: int, seed: int, left_out: frozenset[str]) -> list[Job]:
     """One job for each city with simulated sources whose build has not come to its end."""
     from data_pipeline.simulate.build import build_city, built_cities
 
@@ -82,7 +93,7 @@ def _missing(home: Home, packs: list[Pack], days: int, seed: int) -> list[Job]:
             have = built_cities(lake)
 
     def job(pack: Pack) -> Job:
-        return Job(pack.id, lambda writer, progress: build_city(writer, pack, days, seed, now_utc(), progress))
+        return Job(pack.id, lambda writer, progress: build_city(writer, pack, days, seed, now_utc(), progress, left_out=left_out))
 
     simulated = [pack for pack in packs if any(source.state == "simulated" for source in pack.sources.values())]
     return [job(pack) for pack in simulated if pack.id not in have]

@@ -83,7 +83,8 @@ class Contract(Declared):
     `figures` (numerators and denominators somebody else has aggregated).
     `place`: the ways a record may be located, tried in this order. `register`: dataset whose
     sites ought to report (those whose attributes equal `register_where`); with `cadence` it gives
-    the number of records expected.
+    the number of records expected. `derived_from`: records this product works out itself from those
+    of another dataset; its source stands for them (a pack declares no source of their own).
     """
 
     id: str = Field(pattern=r"[a-z][a-z0-9_]*")
@@ -96,6 +97,7 @@ class Contract(Declared):
     place: tuple[Place, ...]
     register_dataset: str | None = Field(default=None, alias="register")
     register_where: dict[str, str] = {}
+    derived_from: str = ""
     cadence: str | None = None
     allowed_lateness: str = "400d"
     allowed_ahead: str = "10min"

@@ -30,6 +30,7 @@ class Account:
         self.last_event: datetime | None = None
         self.status: str = "accepted"
         self.message = ""
+        self.unused_columns: tuple[str, ...] = ()
         self.seconds: dict[str, float] = {}
 
     def key(self) -> tuple[str, str, str, str]:
@@ -67,6 +68,7 @@ class Account:
         return Receipt(
             self.delivery_id, self.incoming.city, self.incoming.dataset, self.rows_in, self.accepted, self.duplicates,
             self.quarantined, self.corrections, snapshot, self.status, self.message, self.seconds,  # type: ignore[arg-type]
+            self.unused_columns,
         )  # fmt: skip
 
 

@@ -15,16 +15,16 @@ from data_pipeline.contracts import Contract, contract
 from data_pipeline.errors import DeliveryError
 from data_pipeline.ingest import registers
 from data_pipeline.ingest.account import Account, all_refused, ends, fingerprint, mapping_text
+from data_pipeline.ingest.books import Books
 from data_pipeline.ingest.keep import in_one_piece, keep, keep_text
 from data_pipeline.ingest.locate import Locality, locate_rows, with_local_time
 from data_pipeline.ingest.prepare import Prepared, prepare
 from data_pipeline.ingest.revise import EXISTING, Revised, revise
-from data_pipeline.ingest.types import Incoming, Receipt
+from data_pipeline.ingest.types import Incoming, Receipt, unused_words
 from data_pipeline.store.schema import SYSTEM_COLUMNS
 
 if TYPE_CHECKING:
     from data_pipeline.cities import Pack
-    from data_pipeline.ingest.writer import Writer
 
 Touched = dict[tuple[str, str], set[date]]
 Progress = Callable[[str, int, int], None]
@@ -40,7 +40,7 @@ class NoChange(Exception):  # noqa: N818 (not a failure: there is nothing to com
 class Commit:
     """One commit under way. Get it from `Writer.commit`; `receipts` are final once it has ended."""
 
-    def __init__(self, writer: Writer, what: str, progress: Progress | None) -> None:
+    def __init__(self, writer: Books, what: str, progress: Progress | None) -> None:
         self.writer, self.what, self.progress = writer, what, progress
         self.lake = writer.lake
         self.commit_seq = writer.next_commit
@@ -54,6 +54,8 @@ class Commit:
         self.readings_n = self.alerts_n = 0
         self.only_if_changed = False
         self.with_alerts = True  # off for parts of a history whose end is not in yet
+        self.with_readings = True  # off where the readings of many commits are computed in one go after them
+        self.only_metrics: set[str] | None = None  # readings of these alone
         self.localities: dict[int, Locality] = {}
         self._moved_sites: dict[tuple[str, str], list[pl.Series]] = {}
         self._pending: dict[str, list[pl.DataFrame]] = {}
@@ -102,7 +104,8 @@ class Commit:
             account.status, account.message = "refused", str(error)
             return self._record(account)
         clock = self._clocked(account, "prepare", clock)
-        account.message = "; ".join(prepared.notes)
+        account.unused_columns = prepared.unused_columns
+        account.message = "; ".join(filter(None, (*prepared.notes, unused_words(prepared.unused_columns))))
         account.seconds |= {f"prepare.{step}": seconds for step, seconds in prepared.seconds.items()}
         self._take_rows(account, prepared, rules, pack, clock)
         return self._record(account)
@@ -200,7 +203,14 @@ class Commit:
     def _rebuild_sites(self, pack: Pack, dataset: str) -> None:
         """Bring `sites` up to date; several deliveries of a register are done in one go."""
         touched = pl.concat(self._moved_sites.pop((pack.id, dataset))).unique()
-        registers.rebuild(self, contract(dataset), pack, touched, self.localities)
+        self.rebuild_sites(contract(dataset), pack, touched)
+
+    def rebuild_sites(self, rules: Contract, pack: Pack, touched: pl.Series) -> None:
+        """Write `sites` anew for these sites of a register, from its present records."""
+        for table in (rules.table, "sites", "localities"):
+            self.flush(table)
+        registers.rebuild(self.lake, rules, pack, touched, self.localities, self.commit_seq)
+        self.writer.forget_sites(pack.id, rules.id)
 
     # ------------------------------------------------------------------ writing
 
@@ -321,14 +331,15 @@ class Commit:
         self.flush()
         self.seconds["append"] += time.perf_counter() - clock
         clock = time.perf_counter()
-        if self.touched:
+        if self.touched and self.with_readings:
             refresh = self.writer.refresh
             self.readings_n = refresh(
                 self.lake, self.writer.packs, self.touched, commit_seq=self.commit_seq, now=self.now,
                 **({"progress": self.progress} if self.progress else {}),
+                **({"only": self.only_metrics} if self.only_metrics is not None else {}),
             )  # fmt: skip
         self.seconds["aggregate"] = time.perf_counter() - clock
-        registers.write_source_state(self, self._source_state)
+        registers.write_source_state(self.lake, self._source_state, self._declared_states(), self.commit_seq)
         clock = time.perf_counter()
         if self.cities and self.with_alerts:
             evaluate = self.writer.evaluate
@@ -341,6 +352,11 @@ class Commit:
         cities = ",".join(sorted(self.cities))
         row = {"commit_seq": self.commit_seq, "at_utc": self.now, "what": self.what, "cities": cities}
         self.lake.append("commits", pl.DataFrame([row]))
+
+    def _declared_states(self) -> dict[tuple[str, str], str]:
+        """(city, dataset) → what its pack says the source is, for the sources of this commit."""
+        found = {key: self.writer.pack(key[0]).sources.get(key[1]) for key in self._source_state}
+        return {key: source.state for key, source in found.items() if source is not None}
 
     def committed(self, seconds: float) -> None:
         """Note that the commit is in the store, and under which snapshot."""

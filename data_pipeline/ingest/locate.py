@@ -323,9 +323,12 @@ def _finish(state: _State, contract: Contract) -> LocatedRows:
 def with_local_time(frame: pl.DataFrame, event: pl.Series, tz: ZoneInfo) -> pl.DataFrame:
     """`frame` with `event_at_utc`, `utc_offset_s` and `local_day` (the city's calendar day).
 
-    `event` is naive UTC. The offset is the one in force at the event, so daylight saving and
-    historic changes of the zone count.
+    `event` is naive UTC, or a Date: that local day, from its midnight. The offset is the one in force
+    at the event, so daylight saving and historic changes of the zone count.
     """
+    if event.dtype == pl.Date:
+        local = event.cast(pl.Datetime("us")).dt.replace_time_zone(tz.key, ambiguous="earliest", non_existent="null")
+        event = local.dt.convert_time_zone("UTC").dt.replace_time_zone(None).fill_null(event.cast(pl.Datetime("us")))
     event = event.cast(pl.Datetime("us"))
     if event.is_empty():
         offset = pl.Series([], dtype=pl.Int32)

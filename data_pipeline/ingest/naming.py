@@ -92,9 +92,7 @@ def _free(frame: pl.DataFrame, contract: Contract) -> list[str]:
     return [n for n in frame.columns if n not in known and n not in system and not n.startswith("_")]
 
 
-def match_names(
-    frame: pl.DataFrame, contract: Contract, mapping: Mapping | None, filename: str, notes: list[str]
-) -> pl.DataFrame:
+def match_names(frame: pl.DataFrame, contract: Contract, mapping: Mapping | None, filename: str) -> pl.DataFrame:
     """Columns under the contract's names (case, blanks and order do not matter); what is missing, extra, near."""
     frame = adopt_names(frame, contract, filename)
     extra = [name for name in _free(frame, contract) if name not in GEOMETRY]
@@ -109,6 +107,17 @@ def match_names(
         raise DeliveryError(
             text, hint=(hint + " " if hint else "") + f"rename the columns, or say in {where} how they are called"
         )
-    if extra and mapping is None:
-        notes.append(f"columns not in the contract, kept out: {', '.join(extra)}")
     return frame
+
+
+def unused_columns(given: Sequence[str], contract: Contract, mapping: Mapping | None, turned: Sequence[str]) -> list[str]:
+    """Columns of a supplier's table that become nothing: no column of the contract, and not spoken of by the mapping.
+
+    Parameters
+    ----------
+    given : names as the supplier wrote them
+    turned : those that a wide table's rows are made of, or that the mapping excludes from them
+    """
+    mentioned = {normal(name) for name in mapping.mentioned()} if mapping else set()
+    used = {*contract.columns, *mentioned, *(normal(name) for name in (ROW, FILE, *GEOMETRY, *turned))}
+    return [name for name in given if normal(name) not in used]

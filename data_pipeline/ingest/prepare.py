@@ -44,7 +44,9 @@ class Prepared:
     format : str
         Format the bytes turned out to be.
     notes : tuple of str
-        What a person should know of the delivery (encoding, extra columns, blank rows).
+        What a person should know of the delivery (encoding, blank rows).
+    unused_columns : tuple of str
+        Columns of the supplier's table that become nothing, as written there.
     seconds : dict of str to float
         Time taken by `read`, `reshape`, `convert`, `check`, `refuse`.
     shaped : Shaped, optional
@@ -58,6 +60,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     shaped: Shaped | None = field(default=None, repr=False, compare=False)
+    unused_columns: tuple[str, ...] = ()
 
     def original(self, row_numbers: pl.Series) -> list[str]:
         """JSON of the values as they came, for rows of `frame` that a later step refuses."""
@@ -127,7 +130,7 @@ def prepare(
     lap("check")
     frame, refused = _parted(typed, shaped, refusals)
     lap("refuse")
-    return Prepared(frame, refused, shaped.rows_in, raw.format, tuple(shaped.notes), seconds, shaped)
+    return Prepared(frame, refused, shaped.rows_in, raw.format, tuple(shaped.notes), seconds, shaped, tuple(shaped.unused))
 
 
 def _options(path: Path, mapping: Mapping | None, limits: ReadOptions | None) -> ReadOptions:

@@ -14,7 +14,6 @@ from data_pipeline.store.lake import Lake
 
 if TYPE_CHECKING:
     from data_pipeline.cities import Pack
-    from data_pipeline.ingest.commit import Commit
 
 # columns of a register that `sites` has itself; the others go into `attributes`
 OWN = ("site_id", "name", "name_en", "lon", "lat", "opened_on", "closed_on")
@@ -29,11 +28,13 @@ def sites(lake: Lake, city: str, register: str | None) -> pl.DataFrame:
     return lake.frame(sql + " ORDER BY dataset", params).unique("site_id", keep="first", maintain_order=True)
 
 
-def rebuild(commit: Commit, rules: Contract, pack: Pack, touched: pl.Series, localities: dict[int, Locality]) -> None:
-    """Write `sites` anew for the touched sites of a register, from its present records."""
-    lake = commit.lake
-    commit.flush(rules.table)
-    commit.flush("sites")
+def rebuild(
+    lake: Lake, rules: Contract, pack: Pack, touched: pl.Series, localities: dict[int, Locality], commit_seq: int
+) -> None:
+    """Write `sites` anew for the touched sites of a register, from its present records in the lake.
+
+    `localities`: those known already by id; the others are read.
+    """
     with lake.shown("touched_sites", pl.DataFrame({"site_id": touched})):
         present = lake.frame(
             f'SELECT * FROM "{rules.table}" r SEMI JOIN touched_sites t ON r.site_id = t.site_id '
@@ -45,17 +46,15 @@ def rebuild(commit: Commit, rules: Contract, pack: Pack, touched: pl.Series, loc
             [pack.id, rules.id],
         )
     if not present.is_empty():
-        lake.append("sites", _rows(present, rules, pack, localities, commit))
-    for key in [key for key in commit.writer.sites if key[0] == pack.id and key[1] in ("", rules.id)]:
-        del commit.writer.sites[key]
+        lake.append("sites", _rows(lake, present, rules, pack, localities, commit_seq))
 
 
 def _rows(
-    present: pl.DataFrame, rules: Contract, pack: Pack, localities: dict[int, Locality], commit: Commit
+    lake: Lake, present: pl.DataFrame, rules: Contract, pack: Pack, localities: dict[int, Locality], commit_seq: int
 ) -> pl.DataFrame:
     known = dict(localities)
     for number in set(present["locality_id"].to_list()) - set(known):
-        known[number] = _stored_locality(commit, pack, number)
+        known[number] = _stored_locality(lake, pack, number)
     extra = [name for name in rules.columns if name not in OWN]
     attributes = [
         json.dumps({k: _plain(v) for k, v in row.items() if v is not None}, ensure_ascii=False)
@@ -70,14 +69,13 @@ def _rows(
         township_id=pl.Series([known[n].township_id for n in ids], dtype=pl.String),
         zone_ids=pl.Series([",".join(known[n].zone_ids) for n in ids], dtype=pl.String),
         attributes=pl.Series(attributes, dtype=pl.String),
-        commit_seq=pl.lit(commit.commit_seq, pl.Int64),
+        commit_seq=pl.lit(commit_seq, pl.Int64),
     )
 
 
-def _stored_locality(commit: Commit, pack: Pack, number: int) -> Locality:
+def _stored_locality(lake: Lake, pack: Pack, number: int) -> Locality:
     """A locality as the table `localities` has it, its areas sorted into district, township and zones."""
-    commit.flush("localities")
-    found = commit.lake.frame("SELECT area_id FROM localities WHERE locality_id = ?", [number])["area_id"].to_list()
+    found = lake.frame("SELECT area_id FROM localities WHERE locality_id = ?", [number])["area_id"].to_list()
     levels: dict[str, list[str]] = {}
     for area in found:
         if pack.has_area(area):
@@ -91,25 +89,31 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
-def write_source_state(commit: Commit, seen: dict[tuple[str, str], tuple[datetime | None, datetime]]) -> None:
-    """How each source of the commit stands now; one row a city and dataset."""
+def write_source_state(
+    lake: Lake,
+    seen: dict[tuple[str, str], tuple[datetime | None, datetime]],
+    states: dict[tuple[str, str], str],
+    commit_seq: int,
+) -> None:
+    """How each source of a commit stands now; one row a city and dataset.
+
+    `seen`: (city, dataset) → newest event and arrival; `states`: what the pack declares, real where it says nothing.
+    """
     if not seen:
         return
     keys = pl.DataFrame([{"city": city, "dataset": dataset} for city, dataset in seen])
-    with commit.lake.shown("seen_sources", keys):
-        before = commit.lake.frame("SELECT s.* FROM source_state s SEMI JOIN seen_sources k USING (city, dataset)")
-        commit.lake.execute(
+    with lake.shown("seen_sources", keys):
+        before = lake.frame("SELECT s.* FROM source_state s SEMI JOIN seen_sources k USING (city, dataset)")
+        lake.execute(
             "DELETE FROM source_state s USING seen_sources k WHERE s.city = k.city AND s.dataset = k.dataset"
         )
     last = {(row["city"], row["dataset"]): row["last_event_utc"] for row in before.iter_rows(named=True)}
     rows = []
     for (city, dataset), (event, received) in seen.items():
-        source = commit.writer.pack(city).sources.get(dataset)
         newest = max(filter(None, (last.get((city, dataset)), event)), default=None)
-        state = source.state if source else "real"
-        rows.append((city, dataset, state, newest, received, commit.commit_seq))
+        rows.append((city, dataset, states.get((city, dataset), "real"), newest, received, commit_seq))
     schema: dict[str, pl.DataType] = {
         "city": pl.String(), "dataset": pl.String(), "state": pl.String(), "last_event_utc": pl.Datetime("us"),
         "last_received_utc": pl.Datetime("us"), "commit_seq": pl.Int64(),
     }  # fmt: skip
-    commit.lake.append("source_state", pl.DataFrame(rows, schema=schema, orient="row"))
+    lake.append("source_state", pl.DataFrame(rows, schema=schema, orient="row"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from data_pipeline.contracts import contract
-from data_pipeline.ingest import registers
 from data_pipeline.ingest.commit import Commit
 from data_pipeline.ingest.revise import EXISTING, rechain
 
@@ -38,7 +37,7 @@ def remove_simulated_records(commit: Commit, city: str, dataset: str) -> int:
     if not reopened.is_empty():
         commit.close_revisions(rules, city, reopened)
     if sites is not None:
-        registers.rebuild(commit, rules, pack, sites, {})
+        commit.rebuild_sites(rules, pack, sites)
     commit.writer.newest_event.pop((city, dataset), None)
     commit.touch(city, dataset, set(days["local_day"].to_list()))
     return int(days["n"].sum())

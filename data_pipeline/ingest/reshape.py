@@ -21,7 +21,15 @@ from data_pipeline.contracts import Contract, duration
 from data_pipeline.errors import DeliveryError, did_you_mean
 from data_pipeline.ingest.companions import joined
 from data_pipeline.ingest.moments import utc_of
-from data_pipeline.ingest.naming import CELL, SOURCE, adopt_names, match_names, rename, without_nulls
+from data_pipeline.ingest.naming import (
+    CELL,
+    SOURCE,
+    adopt_names,
+    match_names,
+    rename,
+    unused_columns,
+    without_nulls,
+)
 from data_pipeline.mappings import Extract, Mapping, WideToLong
 from data_pipeline.sources import FILE, ROW, Raw, as_json
 from data_pipeline.sources.records import column, flatten
@@ -33,7 +41,8 @@ class Shaped:
 
     `frame`: contract columns (any type), helpers, `row_number` and source positions.
     `refused`: rows that could not be read. `excluded`: (mask over frame, column, rule, reason) of
-    rows a mapping leaves out. `rows_in` = rows of frame + rows of refused.
+    rows a mapping leaves out. `unused`: columns of the table that become nothing.
+    `rows_in` = rows of frame + rows of refused.
     """
 
     frame: pl.DataFrame
@@ -46,6 +55,7 @@ class Shaped:
     value_into: str = ""
     extra: list[str] = field(default_factory=list)
     crs: str = ""
+    unused: list[str] = field(default_factory=list)
 
     @property
     def rows_in(self) -> int:
@@ -90,8 +100,15 @@ def reshape(
     shaped = Shaped(frame, raw.frame, raw.refused, list(raw.notes), crs=raw.crs)
     if mapping is not None:
         _map(shaped, contract, mapping, tz, filename, path, beside)
-    shaped.frame = match_names(shaped.frame, contract, mapping, filename, shaped.notes)
+    shaped.frame = match_names(shaped.frame, contract, mapping, filename)
+    shaped.unused = unused_columns(raw.frame.columns, contract, mapping, [*shaped.wide, *_excluded(raw.frame.columns, mapping)])
     return shaped
+
+
+def _excluded(columns: Sequence[str], mapping: Mapping | None) -> list[str]:
+    """Columns a wide table's pattern leaves out on purpose."""
+    pattern = mapping.wide_to_long.exclude if mapping and mapping.wide_to_long else ""
+    return [name for name in columns if pattern and re.search(pattern, name)]
 
 
 def _map(

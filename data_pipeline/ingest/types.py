@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +54,7 @@ class Receipt:
 
     `corrections` are the accepted rows whose record was known before with other content.
     `snapshot` is the snapshot the delivery appears in. `seconds` gives the time of each step.
+    `unused_columns`: columns of the supplier's table that became nothing.
     """
 
     delivery_id: int
@@ -66,14 +69,29 @@ class Receipt:
     status: DeliveryStatus
     message: str = ""
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    unused_columns: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The receipt as plain values for JSON; without the timings."""
         plain = asdict(self)
         del plain["seconds"]
-        return plain
+        return plain | {"unused_columns": list(self.unused_columns)}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Receipt:
         """A receipt from what `as_dict` gave."""
-        return cls(**plain)
+        return cls(**plain | {"unused_columns": tuple(plain.get("unused_columns", ()))})
+
+
+_UNUSED = "columns not used: "
+
+
+def unused_words(columns: Sequence[str]) -> str:
+    """The sentence about unused columns in a delivery's message; empty where there are none."""
+    return _UNUSED + json.dumps(list(columns), ensure_ascii=False) if columns else ""
+
+
+def unused_in(message: str) -> list[str]:
+    """The unused columns a delivery's message tells of (see `unused_words`)."""
+    _, found, rest = message.partition(_UNUSED)
+    return json.JSONDecoder().raw_decode(rest)[0] if found else []

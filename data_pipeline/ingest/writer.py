@@ -8,12 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
-from data_pipeline.ingest import registers
-from data_pipeline.ingest.account import fingerprint
+from data_pipeline.ingest.books import Books
 from data_pipeline.ingest.commit import STEPS, Commit, NoChange, Progress, Touched
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.store.lake import Lake
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "Commit", "Incoming", "Progress", "Receipt", "Touched", "Writer"]
 
 
-class Writer:
+class Writer(Books):
     """Takes deliveries into the lake, a commit at a time. One per process, over `Lake.writer`."""
 
     def __init__(
@@ -38,28 +34,7 @@ class Writer:
         evaluate: Callable[..., int] | None = None,
     ) -> None:
         """`refresh` and `evaluate` default to the product's aggregation and alert rules."""
-        self.lake, self.packs, self.home, self.now = lake, packs, home, now
-        self.refresh, self.evaluate = refresh or _product_refresh(), evaluate or _product_evaluate()
-        self._load()
-
-    def _load(self) -> None:
-        """Counters and look-ups as the last commit left them."""
-        self.next_delivery = 1 + (self.lake.value("SELECT max(delivery_id) FROM deliveries") or 0)
-        self.next_quarantine = 1 + (self.lake.value("SELECT max(quarantine_id) FROM quarantine") or 0)
-        self.next_commit = 1 + (self.lake.value("SELECT max(commit_seq) FROM commits") or 0)
-        taken = self.lake.frame("SELECT city, dataset, sha256, mapping_sha256 FROM deliveries WHERE status = 'accepted'")
-        self.taken: set[bytes] = {fingerprint(*row) for row in taken.iter_rows()}
-        self.known_localities = set(self.lake.frame("SELECT DISTINCT locality_id FROM localities")["locality_id"].to_list())
-        self.sites: dict[tuple[str, str], pl.DataFrame] = {}
-        self.newest_event: dict[tuple[str, str], datetime | None] = {}
-        self._stale = False
-
-    def pack(self, city: str) -> Pack:
-        """The pack of a city; `UnknownId` with "did you mean" where there is none."""
-        try:
-            return self.packs[city]
-        except KeyError:
-            raise UnknownId("city", city, self.packs) from None
+        super().__init__(lake, packs, home, now, refresh or _product_refresh(), evaluate or _product_evaluate())
 
     @contextmanager
     def commit(self, what: str, progress: Progress | None = None) -> Iterator[Commit]:
@@ -70,8 +45,8 @@ class Writer:
         StoreError
             The disk cannot take it. Nothing of the commit stays; the last snapshot is readable.
         """
-        if self._stale:
-            self._load()
+        if self.stale:
+            self.read()
         commit = Commit(self, what, progress)
         try:
             with self.lake.transaction(what):
@@ -82,7 +57,7 @@ class Writer:
         except NoChange:
             raise
         except BaseException:
-            self._stale = True  # counters ran ahead of what is in the store
+            self.stale = True
             raise
 
     def take(self, incoming: Incoming) -> Receipt:
@@ -108,13 +83,6 @@ class Writer:
         except NoChange:
             return 0
         return commit.alerts_n
-
-    def sites_of(self, city: str, register: str | None) -> pl.DataFrame:
-        """Located sites of a register (None: of all registers of the city), kept between commits."""
-        key = (city, register or "")
-        if key not in self.sites:
-            self.sites[key] = registers.sites(self.lake, city, register)
-        return self.sites[key]
 
 
 def _product_refresh() -> Callable[..., int]:

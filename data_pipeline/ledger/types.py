@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from data_pipeline.plans import Clause, Department, Plan, PlanProject, System
-from data_pipeline.queries.types import Target
+
+if TYPE_CHECKING:
+    from data_pipeline.queries.types import Target
 
 PaceStatus = Literal[
     "stalled", "behind", "at_risk", "catching_up", "no_data", "on_track", "ahead", "done_late", "done", "not_measurable"
@@ -53,6 +55,8 @@ class Forecast:
 class Pace:
     """Where a quantified target stands between base and promised value on one date (standards.md 9.2).
 
+    `base` is the value at or before the plan's start (`base_on` = that start), else the first known value
+    on its own day. `gap` is actual - expected_linear, in the target's unit (negative = less than expected).
     Rates are per month. `needed_per_month` is None after the deadline. `best_per_month` is the best
     mean over `best_window_months` consecutive months ever seen; at that pace the target is reached
     on `earliest_reach`, and that pace must begin on `latest_start` to meet the deadline.
@@ -116,6 +120,7 @@ class ReportEntry:
     is_simulated: bool
     replaces: str = ""
     delivery_id: int | None = None
+    progress_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,9 @@ class LedgerTarget:
 
     `reason` is a text key that says why the status is what it is (`direction`, `no_report`,
     `provincial`, `interval_above`, …). `path` is sorted by date. `last_report` is the newest accepted
-    entry. `report_due_on`: when the next report is due; `report_overdue_days` > 0 when it is late.
+    entry. `area` is the city, or the district of a split. `done_on`: since when a promise that is done or
+    done late has been kept. A row that restates another (`target.same_as`) has that one's status, pace and
+    path and the reason `same_as`; it is never counted. `report_due_on`: when the next report is due; `report_overdue_days` > 0 when it is late.
     """
 
     target: Target
@@ -143,6 +150,18 @@ class LedgerTarget:
     report_due_on: date | None
     report_overdue_days: int | None
     is_simulated: bool
+    done_on: date | None = None
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Departments that lead the target: its own, else its clause's."""
+        own = tuple(part.strip() for part in self.target.lead_dept_zh.split(";") if part.strip())
+        return own or self.clause.lead_depts_zh
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        """Departments responsible with the lead: the target's own, else its clause's."""
+        return self.target.responsible_depts_zh or self.clause.responsible_depts_zh
 
 
 @dataclass(frozen=True)
@@ -217,6 +236,13 @@ class Ledger:
     projects: tuple[LedgerProject, ...]
     systems: tuple[LedgerSystem, ...]
     departments: tuple[DepartmentBoard, ...]
+    # targets of districts: promised to each by the plan, or entered by the operator (target_splits.csv)
+    splits: tuple[LedgerTarget, ...] = ()
+
+    @property
+    def distinct(self) -> tuple[LedgerTarget, ...]:
+        """The targets without the rows that restate another one: what is counted."""
+        return tuple(row for row in self.targets if not row.target.same_as)
 
     def target(self, target_id: str) -> LedgerTarget | None:
         """The row of one target, None where the city's plans have no such id."""

@@ -305,6 +305,23 @@ class Mapping(Declared):
         """The filters, each with its expression."""
         return [rule if isinstance(rule, Filter) else Filter(expression=rule) for rule in self.filters]
 
+    def mentioned(self) -> set[str]:
+        """Every column name the mapping speaks of: read, turned, joined on, or left out on purpose."""
+        names = {*self.rename, *self.rename.values(), *self.drop, *self.null_values_in}
+        for text in self._expressions().values():
+            names |= set(pl.sql_expr(text).meta.root_names())
+        names |= {one.column for one in self.extract} | {total.column for total in self.list_totals}
+        names |= {name for join in self.joins for name in join.on}
+        if self.forward_fill:
+            names |= {*self.forward_fill.columns, *self.forward_fill.by}
+        if self.split_rows:
+            names.add(self.split_rows.column)
+        if self.wide_to_long:
+            names |= set(self.wide_to_long.keep)
+        if self.coordinates:
+            names |= {self.coordinates.x, self.coordinates.y}
+        return names
+
     def conversion_of(self, column: str) -> tuple[float, float]:
         """Factor and offset for the numbers of a column, (1, 0) where it is already in the contract's unit."""
         unit = self.units.get(column)

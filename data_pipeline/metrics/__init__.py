@@ -18,7 +18,7 @@ MARTS = FOLDER / "marts"
 
 Unit = Literal[
     "share", "count", "per_10k", "ratio", "index", "kwh", "mwh", "kw", "mw", "km", "kmh", "minutes", "hours", "days",
-    "ug_m3", "mg_m3", "degc", "mm", "m", "m_s", "persons", "times_per_day", "kbps", "yuan", "usd",
+    "ug_m3", "mg_m3", "degc", "mm", "m", "m_s", "persons", "times_per_day", "kbps", "yuan", "usd", "tonnes", "km2", "db",
 ]  # fmt: skip
 
 
@@ -71,6 +71,8 @@ class Metric(Declared):
     `period_on`: timestamp column that decides the period instead of the event time (a ticket
     counts on the day it was closed). A denominator that starts with `area.` is a property of the
     area (`area.population`, `area.area_km2`). `coarsest`: the longest period the figure is given for.
+    `counts_from`: date column of a register from which an entry counts in a stock instead of `opened_on`
+    (connected to the platform on …); entries without that date do not count.
     `whole_periods_only`: no figure before the period is over (half a day has no peak yet).
     `clause` is the place in the standard as Chinese writes it (表4, 附录A.1, 7.2.2.1); `clause_en` says it
     in English where that differs.
@@ -93,6 +95,7 @@ class Metric(Declared):
     denominator: str = ""
     n: str = "count(*)"
     period_on: str = ""
+    counts_from: str = ""
     unit: Unit
     scale: float = 1.0
     decimals: int = Field(default=1, ge=0, le=6)
@@ -141,6 +144,10 @@ class Metric(Declared):
             column = contracts()[self.dataset].columns.get(self.period_on)
             if column is None or column.type != "timestamp":
                 problems.append(f"period_on {self.period_on!r} is not a timestamp column of {self.dataset}")
+        if self.counts_from and self.dataset in contracts():
+            column = contracts()[self.dataset].columns.get(self.counts_from)
+            if not self.is_stock or column is None or column.type != "date":
+                problems.append(f"counts_from {self.counts_from!r} is not a date column of a register whose stock is counted")
         if not self.clause.isascii() and not self.clause_en:
             problems.append("a clause in Chinese needs clause_en")
         bounds = [t.at_least for t in self.thresholds]

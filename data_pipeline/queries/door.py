@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from data_pipeline.cities import Area, Pack
-from data_pipeline.errors import CityBrainError, StoreError, UnknownId, UsageError
+from data_pipeline.errors import CityBrainError, UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.metrics import metric as metric_of
@@ -17,8 +17,12 @@ from data_pipeline.queries import lakeside
 from data_pipeline.queries.answers import Answers, end_of, starts_between
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.cards import card as make_card
+from data_pipeline.queries.freezes import Freezes
+from data_pipeline.queries.ledger import LedgerDoor
 from data_pipeline.queries.listings import Listings
 from data_pipeline.queries.mirror import Mirror, State
+from data_pipeline.queries.reading import ReadingLake
+from data_pipeline.queries.reports import ReportEntries
 from data_pipeline.queries.series import FROM_FIGURES, microseconds
 from data_pipeline.queries.types import (
     Card,
@@ -28,21 +32,19 @@ from data_pipeline.queries.types import (
     Snapshot,
     Target,
 )
-from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, now_utc, period_start
 
 MOST_PERIODS = 50_000
 
 
-class Queries(Listings):
+class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
     """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
 
     def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
         self.home, self.packs, self.now = home, packs, now
         self._mirror = Mirror(home, packs)
         self._bands = Bands()
-        self._lake: Lake | None = None
-        self._lake_guard = threading.Lock()
+        self._reading = ReadingLake(home)
         self._owner = {
             code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)
         }
@@ -52,6 +54,7 @@ class Queries(Listings):
         self._recomputed: dict[tuple[str, str, str, datetime], tuple[int, np.ndarray | None]] = {}
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
+        self._start_ledger()
 
     # ------------------------------------------------------------------ life
 
@@ -96,7 +99,7 @@ class Queries(Listings):
                 area = answers.pack.city_area.id
                 if (metric.id, area, "hour") in state.series:
                     start = answers.newest_start(metric, area, "hour")
-                    lake = self._lake_for_reading()
+                    lake = self._reading.get()
                     if lake is not None and self._bands.warm(answers, lake, metric, start):
                         return
 
@@ -107,10 +110,7 @@ class Queries(Listings):
             self._thread.join(timeout=10)
         self._thread = None
         self._mirror.close()
-        with self._lake_guard:
-            if self._lake is not None:
-                self._lake.close()
-                self._lake = None
+        self._reading.close()
 
     def on_snapshot(self, callback: Callable[[Snapshot], None]) -> None:
         """Call `callback(snapshot)` after every newer snapshot, in the follower's thread."""
@@ -185,7 +185,7 @@ class Queries(Listings):
         if as_of is None and self._in_memory(answers, m, place, grain, starts[0]):
             return [answers.reading(m, place, grain, s) for s in starts]
         last = end_of(starts[-1], grain, answers.tz)
-        lake = self._lake_for_reading()
+        lake = self._reading.get()
         if lake is None:
             series = None
         elif as_of is None and self._held(place, m, grain):
@@ -248,7 +248,7 @@ class Queries(Listings):
         chosen = grain or answers.default_grain(m, place)
         if not self._held(place, m, chosen):
             chosen = "hour"
-        return make_card(answers, self._bands, self._lake_for_reading(), m, place, chosen)
+        return make_card(answers, self._bands, self._reading.get(), m, place, chosen)
 
     def provenance(
         self, metric: str, area: str, grain: Grain, period_start_utc: datetime, as_of: datetime | None = None
@@ -256,7 +256,7 @@ class Queries(Listings):
         """Everything behind one reading: definition, formula, SQL, deliveries, number and sample of the records."""
         m, place, answers = self._ask(metric, area)
         reading = self.reading(metric, area, grain, period_start_utc, as_of)
-        lake = self._lake_for_reading()
+        lake = self._reading.get()
         row = None if m.is_stock else answers.row(m, place.id, grain, reading.period_start_utc)
         from_figures = row is not None and row[FROM_FIGURES] == 1
         sql, n = "", 0
@@ -326,7 +326,7 @@ class Queries(Listings):
 
     def _recompute(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
         """A longer period of a recomputed figure, remembered until a day of it changes."""
-        pack, lake = self._owner[area], self._lake_for_reading()
+        pack, lake = self._owner[area], self._reading.get()
         if lake is None:
             return None
         end = end_of(start_utc, grain, pack.tz)
@@ -341,14 +341,3 @@ class Queries(Listings):
             row = lakeside.recomputed_row(lake, pack, metric, pack.area(area), grain, start_utc, end)
             self._recomputed[key] = known = (version, row)
         return known[1]
-
-    def _lake_for_reading(self) -> Lake | None:
-        with self._lake_guard:
-            if self._lake is None:
-                try:
-                    self._lake = Lake.reader(self.home)
-                except StoreError:
-                    if self.home.catalog.exists():
-                        raise
-                    return None
-            return self._lake

@@ -15,21 +15,19 @@ from data_pipeline.plans import targets as plan_targets
 from data_pipeline.queries import lookups
 from data_pipeline.queries.lateness import late_s
 from data_pipeline.queries.mirror import Mirror
+from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.types import Delivery, Event, QuarantinedRow, Site, Source, Target
-from data_pipeline.store.lake import Lake
 
 
 class Listings:
-    """The half of `Queries` that lists things. Needs `packs`, `now`, the mirror and a lake from its other half."""
+    """The half of `Queries` that lists things. Its other half sets the attributes."""
 
     packs: dict[str, Pack]
     now: Callable[[], datetime]
     _mirror: Mirror
+    _reading: ReadingLake
     _site_lists: dict[tuple[int, str, str | None], list[Site]]
     _targets: dict[str, list[Target]]
-
-    def _lake_for_reading(self) -> Lake | None:
-        raise NotImplementedError
 
     def _pack(self, city: str) -> Pack:
         return find_pack(self.packs, city)
@@ -64,7 +62,7 @@ class Listings:
         """Refused rows of a city, newest first."""
         if dataset is not None:
             contract(dataset)
-        lake = self._lake_for_reading()
+        lake = self._reading.get()
         return (
             [] if lake is None else lookups.quarantined(lake, self._pack(city).id, dataset, delivery_id, limit, offset)
         )
@@ -109,7 +107,7 @@ class Listings:
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Columns and rows of a site's newest records (of `dataset`, else of the first that reports on it)."""
         site = self.site(city, site_id)
-        lake = self._lake_for_reading()
+        lake = self._reading.get()
         candidates = [dataset] if dataset else [*lookups.reporting_datasets(site.dataset), site.dataset]
         for chosen in candidates:
             if "site_id" not in contract(chosen).columns:
@@ -123,6 +121,17 @@ class Listings:
             if rows or chosen == candidates[-1]:
                 return columns, rows
         return (), []
+
+    def site_deliveries(
+        self, city: str, site_id: str, dataset: str | None = None, limit: int = 20, offset: int = 0
+    ) -> list[Delivery]:
+        """Deliveries a site's register entry and its records (of `dataset`) came in, newest first, however old."""
+        site, lake = self.site(city, site_id), self._reading.get()
+        if lake is None:
+            return []
+        wanted = lookups.deliveries_of_site(lake, city, site_id, {site.dataset, dataset or site.dataset})
+        every = self._mirror.state.deliveries.get(self._pack(city).id, ())
+        return [d for d in every if d.delivery_id in wanted][offset : offset + limit]
 
     def events(self, city: str, area: str | None = None, include_closed: bool = True, limit: int = 50) -> list[Event]:
         """Alerts and events of a city or of one area and what lies in it: open ones first, newest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, contracts
-from data_pipeline.queries.types import Event, QuarantinedRow, Site
+from data_pipeline.queries.types import Event, QuarantinedRow, Site, StateChange
 from data_pipeline.store.lake import Lake
 
 
@@ -44,15 +45,34 @@ def area_filter(pack: Pack, area_id: str) -> pl.Expr:
     return pl.col("zone_ids").str.contains(area.id, literal=True).fill_null(False)
 
 
+def alerts_with_trail(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the table `alerts` → one row an alert as it stands, newest first, with `trail`: its steps, oldest first.
+
+    A row that only tells of another figure (same state, person and note) is no step.
+    """
+    step = ["state", "changed_by", "note"]
+    rows = rows.sort("alert_id", "commit_seq", "changed_at_utc")
+    first = pl.col("alert_id").ne_missing(pl.col("alert_id").shift(1))
+    moved = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in step)
+    trails = (
+        rows.filter(first | moved)
+        .group_by("alert_id", maintain_order=True)
+        .agg(pl.struct("state", "changed_at_utc", "changed_by", "note").alias("trail"))
+    )
+    present = rows.unique("alert_id", keep="last", maintain_order=True)
+    return present.join(trails, on="alert_id", how="left").sort("opened_at_utc", descending=True, maintain_order=True)
+
+
 def alert_event(city: str, row: dict[str, Any], pack: Pack) -> Event:
     """An alert's present row as an event; it stands at the middle of its area."""
     lon, lat = (pack.areas[row["area_id"]].centroid or (None, None)) if row["area_id"] in pack.areas else (None, None)
-    closed = row["changed_at_utc"] if row["state"] == "closed" else None
+    trail = tuple(StateChange(s["state"], s["changed_at_utc"], s["changed_by"] or "", s["note"] or "") for s in row["trail"])
+    closed = trail[-1].at_utc if row["state"] == "closed" else None
     return Event(
         id=row["alert_id"], city=city, kind="alert", area=row["area_id"], title_zh=row["title_zh"], title_en=row["title_en"],
         severity=row["severity"], state=row["state"], department=row["department"] or "", opened_at_utc=row["opened_at_utc"],
         closed_at_utc=closed, changed_by=row["changed_by"] or "", metric=row["metric"], value=row["value"],
-        is_simulated=bool(row["is_simulated"]), lon=lon, lat=lat, note=row["note"] or "",
+        is_simulated=bool(row["is_simulated"]), lon=lon, lat=lat, note=row["note"] or "", changed_at_utc=trail[-1].at_utc, trail=trail,
     )  # fmt: skip
 
 
@@ -69,6 +89,7 @@ def city_event(city: str, row: dict[str, Any], pack: Pack) -> Event:
         id=row["event_id"], city=city, kind="event", area=area, title_zh=row["title_zh"], title_en=row["title_en"] or row["title_zh"],
         severity=row["severity"], state=row["status"], department=row["department"] or "", opened_at_utc=row["started_at"],
         closed_at_utc=row["ended_at"], changed_by="", metric=None, value=None, is_simulated=bool(row["is_simulated"]), lon=lon, lat=lat,
+        changed_at_utc=row["known_from_utc"],
     )  # fmt: skip
 
 
@@ -114,6 +135,17 @@ def records_of_site(
         [city, site_id, limit],
     )
     return columns, rows.rows()
+
+
+def deliveries_of_site(lake: Lake, city: str, site_id: str, datasets: Iterable[str]) -> set[int]:
+    """Ids of the deliveries whose rows about a site were taken, present revisions and replaced ones."""
+    found: set[int] = set()
+    for dataset in datasets:
+        rows = lake.frame(
+            f'SELECT DISTINCT delivery_id FROM "{contract(dataset).table}" WHERE city = ? AND site_id = ?', [city, site_id]
+        )
+        found |= set(rows["delivery_id"].to_list())
+    return found
 
 
 def reporting_datasets(register: str) -> list[str]:

@@ -19,6 +19,7 @@ import polars as pl
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.home import Home
+from data_pipeline.queries.lookups import alerts_with_trail
 from data_pipeline.queries.series import SELECT, Key, Series, split
 from data_pipeline.queries.types import Delivery, Snapshot
 from data_pipeline.store.lake import Lake, newest_snapshot
@@ -32,6 +33,7 @@ _DELIVERY = (
     "delivery_id", "city", "dataset", "source", "filename", "format", "bytes", "sha256", "mapping", "operator",
     "is_simulated", "received_at_utc", "rows_in", "accepted", "duplicates", "quarantined", "corrections", "status", "message",
 )  # fmt: skip
+_KNOWN = ("city", "is_simulated", "delivery_id", "known_from_utc", "known_to_utc")
 _DEFAULTS: dict[str, Any] = {
     "bytes": 0, "rows_in": 0, "accepted": 0, "duplicates": 0, "quarantined": 0, "corrections": 0, "is_simulated": False,
 }  # fmt: skip
@@ -56,6 +58,10 @@ class State:
     accounts: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     alerts: dict[str, pl.DataFrame] = field(default_factory=dict)
     city_events: dict[str, pl.DataFrame] = field(default_factory=dict)
+    # city → every revision of its accepted reports (填报)
+    plan_reports: dict[str, pl.DataFrame] = field(default_factory=dict)
+    # (city, dataset) → when its first delivery became known
+    first_known: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
 
 class Mirror:
@@ -99,7 +105,7 @@ class Mirror:
         state = replace(old, snapshot=snapshot, commit_seq=newest_commit)
         state = self._readings(lake, old, state)
         state = self._sites(lake, old, state)
-        state = self._deliveries(lake, old, state)
+        state = self._plan_reports(lake, self._deliveries(lake, old, state), old)
         return self._events(lake, old, self._sources(lake, state))
 
     def _readings(self, lake: Lake, old: State, state: State) -> State:
@@ -171,12 +177,15 @@ class Mirror:
 
     def _deliveries(self, lake: Lake, old: State, state: State) -> State:
         rows = lake.frame(
-            f"SELECT {', '.join(_DELIVERY)} FROM deliveries WHERE commit_seq > ? ORDER BY delivery_id DESC",
+            f"SELECT {', '.join(_DELIVERY)}, known_from_utc FROM deliveries WHERE commit_seq > ? ORDER BY delivery_id DESC",
             [old.commit_seq],
         )
         fresh: dict[str, list[Delivery]] = {}
-        accounts = dict(old.accounts)
+        accounts, first_known = dict(old.accounts), dict(old.first_known)
         for values in rows.iter_rows(named=True):
+            known, place = values.pop("known_from_utc"), (values["city"], values["dataset"])
+            if known is not None:
+                first_known[place] = min(first_known.get(place, known), known)
             filled = {k: _DEFAULTS.get(k, "") if v is None else v for k, v in values.items()}
             delivery = Delivery(**filled)
             fresh.setdefault(delivery.city, []).append(delivery)
@@ -188,7 +197,19 @@ class Mirror:
         deliveries = dict(old.deliveries)
         for city, found in fresh.items():
             deliveries[city] = (*found, *deliveries.get(city, ()))
-        return replace(state, deliveries=deliveries, accounts=accounts)
+        return replace(state, deliveries=deliveries, accounts=accounts, first_known=first_known)
+
+    @staticmethod
+    def _plan_reports(lake: Lake, state: State, old: State) -> State:
+        """Reports anew for the cities that delivered some; a correction touches rows of older deliveries too."""
+        declared = contract("plan_reports")
+        changed = [city for (city, dataset), n in state.accounts.items()
+                   if dataset == declared.id and old.accounts.get((city, dataset)) != n]  # fmt: skip
+        reports = dict(old.plan_reports)
+        names = ", ".join(f'"{name}"' for name in (*declared.columns, *_KNOWN))
+        for city in changed:
+            reports[city] = lake.frame(f'SELECT {names} FROM "{declared.table}" WHERE city = ?', [city])
+        return replace(state, plan_reports=reports)
 
     def _events(self, lake: Lake, old: State, state: State) -> State:
         alerts, events = dict(old.alerts), dict(old.city_events)
@@ -196,11 +217,7 @@ class Mirror:
             "city"
         ].to_list()
         for city in changed:
-            alerts[city] = lake.frame(
-                "SELECT * FROM alerts WHERE city = ? QUALIFY row_number() OVER"
-                " (PARTITION BY alert_id ORDER BY commit_seq DESC, changed_at_utc DESC) = 1 ORDER BY opened_at_utc DESC",
-                [city],
-            )
+            alerts[city] = alerts_with_trail(lake.frame("SELECT * FROM alerts WHERE city = ?", [city]))
         table = contract("city_events").table
         fresh = lake.frame(
             f'SELECT city, max(local_day) AS newest FROM "{table}" WHERE commit_seq > ? GROUP BY city', [old.commit_seq]
@@ -208,7 +225,7 @@ class Mirror:
         for city, newest in fresh.iter_rows():
             events[city] = lake.frame(
                 "SELECT event_id, started_at, ended_at, severity, title_zh, title_en, department, status, area_id,"
-                f' lon, lat, locality_id, is_simulated FROM "{table}" WHERE city = ? AND known_to_utc IS NULL'
+                f' lon, lat, locality_id, is_simulated, known_from_utc FROM "{table}" WHERE city = ? AND known_to_utc IS NULL'
                 " AND local_day >= ? ORDER BY started_at DESC",
                 [city, newest - timedelta(days=EVENT_DAYS)],
             )

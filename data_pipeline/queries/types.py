@@ -184,8 +184,22 @@ class Site:
 
 
 @dataclass(frozen=True)
+class StateChange:
+    """One step in the life of an alert: its state from `at_utc` on, who set it (`system`: the rules), what was noted."""
+
+    state: Literal["open", "in_hand", "closed"]
+    at_utc: datetime
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Event:
-    """Something on the ticker: an event of the city, or an alert of the system."""
+    """Something on the ticker: an event of the city, or an alert of the system.
+
+    `changed_at_utc`: since when it stands as it does, set by `changed_by`; for an event, when its
+    present report became known. `trail`: every step of an alert, oldest first; events have none.
+    """
 
     id: str
     city: str
@@ -205,6 +219,8 @@ class Event:
     lon: float | None = None
     lat: float | None = None
     note: str = ""
+    changed_at_utc: datetime | None = None
+    trail: tuple[StateChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -264,3 +280,76 @@ class Target:
     deadline_basis: str = ""
     is_milestone: bool = False
     note: str = ""
+
+
+@dataclass(frozen=True)
+class WeakPatch:
+    """A place of weak modelled coverage, or the part of it in one township. `outline`: GeoJSON geometry, WGS84."""
+
+    city: str
+    number: int
+    area: str | None
+    area_km2: float
+    people: float | None
+    rsrp_dbm: float | None
+    lon: float
+    lat: float
+    outline: dict
+    is_simulated: bool
+
+
+@dataclass(frozen=True)
+class CoverageCell:
+    """Modelled coverage in an H3 cell. `share` 0–1 of its area in the city; levels are means where a cell is heard, else None."""
+
+    h3: str
+    area_km2: float
+    share: float
+    people: float | None
+    rsrp_dbm: float | None
+    sinr_db: float | None
+
+
+@dataclass(frozen=True)
+class PlaceCoverage:
+    """A key place (`size` in km²) or a line's stretch in one township (`size` in km). `share` is covered, 0–1."""
+
+    place_id: str
+    kind: str
+    name: str
+    name_en: str
+    size: float
+    share: float
+    is_covered: bool
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """The coverage model against drive tests, for one class. `bias_db`: mean of modelled minus measured; None without samples.
+
+    `unheard_n` samples, where the model hears no cell, are in neither figure.
+    """
+
+    operator: str
+    surroundings: str
+    level: str
+    samples_n: int
+    unheard_n: int
+    bias_db: float | None
+    rmse_db: float | None
+
+
+@dataclass(frozen=True)
+class CoverageBasis:
+    """What the modelled coverage of a city rests on. `assumed`: stations that lack a figure and got the default, by column."""
+
+    computed_at_utc: datetime
+    stations_n: int
+    assumed: dict[str, int]
+    rsrp_dbm: float
+    sinr_db: float
+    says_zh: tuple[str, ...]
+    says_en: tuple[str, ...]
+    is_simulated: bool

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -17,9 +16,7 @@ from data_pipeline.simulate import tables
 from data_pipeline.simulate.clock import datetimes, moment, seconds
 from data_pipeline.simulate.figures import TABLE, Figure, Figures, Window
 from data_pipeline.simulate.services import LONGEST_S
-
-if TYPE_CHECKING:
-    from data_pipeline.simulate.simulator import SimDelivery, Simulator
+from data_pipeline.simulate.suppliers import SimDelivery, Suppliers
 
 
 def archived_metrics() -> list[Metric]:
@@ -27,10 +24,8 @@ def archived_metrics() -> list[Metric]:
     return [m for m in metrics().values() if m.dataset in TABLE and m.over_time != "last"]
 
 
-def quarters(simulator: Simulator, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
+def quarters(simulator: Suppliers, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
     """One delivery a calendar quarter of [start, until), in order; known a day after its end or at `until_utc`."""
-    from data_pipeline.simulate.simulator import SimDelivery
-
     world = simulator.world
     first, last = world.local_ordinal(seconds(start_utc)), world.local_ordinal(seconds(until_utc))
     figures = Figures(simulator)
@@ -45,14 +40,12 @@ def quarters(simulator: Simulator, start_utc: datetime, until_utc: datetime) -> 
         low = high
 
 
-def closing_weeks(simulator: Simulator, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
+def closing_weeks(simulator: Suppliers, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
     """The old hotline's figures of the first weeks of the history, known at their end.
 
     Records begin with the tickets received since `start_utc`; what is counted by the day of
     closing or the day due also rests on older ones, for as long as a ticket may live.
     """
-    from data_pipeline.simulate.simulator import SimDelivery
-
     world = simulator.world
     low, last = world.local_ordinal(seconds(start_utc)), world.local_ordinal(seconds(until_utc))
     high = min(low + LONGEST_S // 86400 + 1, last)

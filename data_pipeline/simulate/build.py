@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+from data_pipeline.alerts.replay import replay
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.ingest.remove import remove_simulated_records
-from data_pipeline.ingest.types import Incoming, Receipt
+from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Commit, Writer
 from data_pipeline.mappings import Mapping, load_mapping
 from data_pipeline.metrics import metrics
 from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
 from data_pipeline.store.lake import Lake
-from data_pipeline.times import SUB_DAY_SECONDS, local_day, midnight_utc
+from data_pipeline.times import SUB_DAY_SECONDS, day_floor, local_day, midnight_utc
 
 ARCHIVE_MONTHS = 25
+FIRST_REPORTS = datetime(2020, 1, 1)  # departments report on their plans from here on
+NO_REPORTS = frozenset({"plan_reports"})
 OPERATOR = "build"
 # the pipeline goes on from the moment a commit of this name gives (see runner.LIVE_MARK)
 BUILT_MARK = "live until "
+COMMIT_BYTES = 6_000_000  # of text; a commit of so much lasts a second or two
+DELIVERY_BYTES = 250_000  # what it costs to take even the smallest delivery
+DENSITY = {".parquet": 8, ".xlsx": 6, ".gz": 8, ".zip": 8, ".gpkg": 1}  # bytes of text a byte of the file stands for, roughly
+MANY_RECORDS = 200_000
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,14 +49,16 @@ class Built:
     quarantined: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def add(self, receipts: Iterable[Receipt]) -> None:
-        """Count the receipts of a commit."""
-        for receipt in receipts:
+    def account(self, commit: Commit) -> None:
+        """Count what a commit took and how long its steps lasted."""
+        for receipt in commit.receipts:
             self.deliveries += 1
             self.rows_in += receipt.rows_in
             self.accepted += receipt.accepted
             self.duplicates += receipt.duplicates
             self.quarantined += receipt.quarantined
+        for step, seconds in commit.seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
 
 def build_city(
@@ -60,6 +69,7 @@ def build_city(
     until_utc: datetime | None = None,
     progress: Progress | None = None,
     scale: float = 1.0,
+    left_out: frozenset[str] = frozenset(),
 ) -> Built:
     """Registers, archive and history of a city's simulated sources, through the ordinary door.
 
@@ -74,6 +84,8 @@ def build_city(
         End of the history (naive UTC); now where not given.
     progress : callable, optional
         `progress(stage, done, total)`, called between commits and deliveries; may raise to stop.
+    left_out : frozenset of str
+        Datasets the simulator does not deliver although the pack leaves them to it (`NO_REPORTS`).
 
     Returns
     -------
@@ -83,32 +95,42 @@ def build_city(
     """
     say = progress or (lambda stage, done, total: None)
     until = until_utc or writer.now()
-    simulator = Simulator(pack, seed, scale)
+    simulator = Simulator(pack, seed, scale, left_out)
     start, archive_start = spans(pack, days, until)
     built = Built(pack.id)
     plan = [
         ("registers", list(simulator.registers(until))),
         ("archive", list(simulator.archive(archive_start, start))),
+        ("reports", sorted(simulator.reports(FIRST_REPORTS, until), key=_corrections_last)),
         ("history", list(simulator.history(start, until))),
     ]
-    total, done = sum(len(found) for _, found in plan), 0
+    steps = metric_datasets(pack)
+    total = sum(len(found) for _, found in plan) + len(steps)
+
+    def tell(stage: str, computed: int = 0) -> None:
+        say(stage, built.deliveries + computed, total)
+
     with tempfile.TemporaryDirectory(prefix="build-") as folder:
         for stage, deliveries in plan:
-            for batch in _batches(stage, deliveries):
-                say(stage, done, total)
-                last = stage == "history" and batch[-1] is deliveries[-1]
-                what = f"{BUILT_MARK}{until.isoformat()} build {pack.id}" if last else f"build {pack.id} {stage}"
-                with writer.commit(what) as commit:
-                    commit.with_alerts = last
-                    for delivery in batch:
-                        _take(commit, pack, delivery, Path(folder), built)
-                        done += 1
-                        say(stage, done, total)
+            for batch in _written(deliveries, Path(folder), built, partial(tell, stage)):
+                with writer.commit(f"build {pack.id} {stage}") as commit:
+                    commit.with_alerts = commit.with_readings = False
+                    for delivery, path in batch:
+                        _take(commit, pack, delivery, path)
                     commit.cities.add(pack.id)
-                    say("readings", done, total)
-                built.add(commit.receipts)
-                for step, seconds in commit.seconds.items():
-                    built.seconds[step] = built.seconds.get(step, 0.0) + seconds
+                built.account(commit)
+    for computed, dataset in enumerate(steps):
+        for touched in reading_steps(writer.lake, pack, dataset):
+            with writer.commit(f"build {pack.id} readings") as commit:
+                commit.with_alerts, commit.only_metrics = False, metrics_of(dataset)
+                for name, found in touched.items():
+                    commit.touch(pack.id, name, found)
+            built.account(commit)
+            tell("readings", computed)
+    with writer.commit(f"{BUILT_MARK}{until.isoformat()} build {pack.id}") as commit:
+        replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
+        commit.cities.add(pack.id)
+    built.account(commit)
     say("done", total, total)
     return built
 
@@ -120,12 +142,65 @@ def spans(pack: Pack, days: int, until_utc: datetime) -> tuple[datetime, datetim
     return midnight_utc(first, pack.tz), midnight_utc(date(month // 12, month % 12 + 1, 1), pack.tz)
 
 
-def _batches(stage: str, deliveries: list[SimDelivery]) -> list[list[SimDelivery]]:
-    """Deliveries by commit: registers and archive one each, the history by quarters of its files."""
-    if stage != "history" or not deliveries:
-        return [deliveries] if deliveries else []
-    size = -(-len(deliveries) // 3)
-    return [deliveries[n : n + size] for n in range(0, len(deliveries), size)]
+def _written(
+    deliveries: list[SimDelivery], folder: Path, built: Built, tell: Callable[[], None]
+) -> Iterator[list[tuple[SimDelivery, Path]]]:
+    """Deliveries with their files, as many together as one short commit takes: the inbox waits for a commit to end."""
+    batch: list[tuple[SimDelivery, Path]] = []
+    weight = 0
+    for delivery in deliveries:
+        path = folder / delivery.filename
+        started = time.perf_counter()
+        delivery.write(path)
+        built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
+        size = DELIVERY_BYTES + path.stat().st_size * DENSITY.get(path.suffix, 1)
+        if batch and weight + size > COMMIT_BYTES:
+            yield batch
+            batch, weight = [], 0
+        batch.append((delivery, path))
+        weight += size
+        tell()
+    if batch:
+        yield batch
+
+
+def metrics_of(dataset: str) -> set[str]:
+    """Ids of the metrics that rest on a dataset."""
+    return {m.id for m in metrics().values() if m.dataset == dataset}
+
+
+def metric_datasets(pack: Pack) -> list[str]:
+    """Datasets of the city that metrics rest on, in the order of the metrics."""
+    return list(dict.fromkeys(m.dataset for m in metrics().values() if m.dataset in pack.sources))
+
+
+def reading_steps(lake: Lake, pack: Pack, dataset: str) -> Iterator[dict[str, set[date]]]:
+    """What to compute the readings of a dataset's metrics from: (dataset → days) for one commit after another.
+
+    The days are those the store holds, so a build that was stopped is made whole by the next one.
+    A dataset of many records goes month by month.
+    """
+    table = contract("figures").table
+    archived = lake.frame(
+        f'SELECT DISTINCT local_day FROM "{table}" WHERE city = ? AND list_contains(?, metric_id)',
+        [pack.id, sorted(metrics_of(dataset))],
+    )["local_day"].to_list()
+    rows = lake.frame(
+        f'SELECT local_day, count(*) AS n FROM "{contract(dataset).table}" WHERE city = ? GROUP BY local_day', [pack.id]
+    )
+    days = set(rows["local_day"].to_list())
+    if days and int(rows["n"].sum()) > MANY_RECORDS:
+        if archived:
+            yield {"figures": set(archived)}
+        for month in sorted({day_floor(day, "month") for day in days}):
+            yield {dataset: {day for day in days if day_floor(day, "month") == month}}
+    elif days or archived:
+        yield {name: found for name, found in ((dataset, days), ("figures", set(archived))) if found}
+
+
+def _corrections_last(delivery: SimDelivery) -> bool:
+    """What corrects comes after all it may correct: the store then looks its records up in one place."""
+    return "更正" in delivery.filename
 
 
 @cache
@@ -133,11 +208,7 @@ def _mapping(name: str) -> Mapping:
     return load_mapping(name)
 
 
-def _take(commit: Commit, pack: Pack, delivery: SimDelivery, folder: Path, built: Built) -> None:
-    started = time.perf_counter()
-    path = folder / delivery.filename
-    delivery.write(path)
-    built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
+def _take(commit: Commit, pack: Pack, delivery: SimDelivery, path: Path) -> None:
     source = pack.sources[delivery.dataset]
     commit.take(
         Incoming(
@@ -172,6 +243,12 @@ def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
     UsageError
         The pack still declares the source `simulated`, so that the pipeline would deliver it again.
     """
+    with writer.commit(f"remove simulated {pack.id} {dataset}") as commit:
+        return remove_simulated_within(commit, pack, dataset)
+
+
+def remove_simulated_within(commit: Commit, pack: Pack, dataset: str) -> int:
+    """`remove_simulated` inside a commit that is open already."""
     if dataset not in contracts():
         raise UnknownId("dataset", dataset, contracts())
     source = pack.sources.get(dataset)
@@ -180,16 +257,18 @@ def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:
             f"{pack.id}: the source {dataset!r} is still declared simulated, the pipeline would deliver it again",
             hint=f'set state = "real" (or "off") under [sources.{dataset}] in {pack.folder / "city.toml"} first',
         )
-    with writer.commit(f"remove simulated {pack.id} {dataset}") as commit:
-        lake = commit.lake
-        removed = remove_simulated_records(commit, pack.id, dataset)
-        _clear_fine_readings(commit, pack, dataset)
-        removed += _remove_figures(commit, pack, dataset)
-        deliveries = "SELECT delivery_id FROM deliveries WHERE city = ? AND dataset = ? AND is_simulated"
-        lake.execute(f"DELETE FROM quarantine WHERE city = ? AND delivery_id IN ({deliveries})", [pack.id, pack.id, dataset])
-        lake.execute("UPDATE deliveries SET status = 'removed', commit_seq = ? WHERE city = ? AND dataset = ? AND is_simulated AND status = 'accepted'",
-                     [commit.commit_seq, pack.id, dataset])  # fmt: skip
-    writer._load()  # what had been taken may come again
+    lake = commit.lake
+    removed = remove_simulated_records(commit, pack.id, dataset)
+    _clear_fine_readings(commit, pack, dataset)
+    removed += _remove_figures(commit, pack, dataset)
+    deliveries = "SELECT delivery_id FROM deliveries WHERE city = ? AND dataset = ? AND is_simulated"
+    lake.execute(f"DELETE FROM quarantine WHERE city = ? AND delivery_id IN ({deliveries})", [pack.id, pack.id, dataset])
+    lake.execute(
+        "UPDATE deliveries SET status = 'removed', commit_seq = ? "
+        "WHERE city = ? AND dataset = ? AND is_simulated AND status = 'accepted'",
+        [commit.commit_seq, pack.id, dataset],
+    )
+    commit.writer.stale = True  # what had been taken may come again
     return removed
 
 

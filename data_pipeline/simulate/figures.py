@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +17,8 @@ from data_pipeline.simulate.feed import Feed
 from data_pipeline.simulate.moving import FIRST_HOUR, LAST_HOUR
 from data_pipeline.simulate.services import LONGEST_S
 from data_pipeline.simulate.sums import Areas, Figure, by_day, day_mean, day_starts, ratio
+from data_pipeline.simulate.suppliers import Suppliers
 from data_pipeline.simulate.traffic import demand
-
-if TYPE_CHECKING:
-    from data_pipeline.simulate.simulator import Simulator
 
 HOUR, DAY = 3600, 86400
 STEP_S = {"road_speeds": 1800, "parking_counts": 3600, "terminal_status": 3 * HOUR}  # others at their own step
@@ -33,7 +30,7 @@ Window = tuple[int, int]  # first and last+1 local day, proleptic ordinals
 class Figures:
     """Figures of one city, dataset by dataset, for windows of whole local days."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Suppliers) -> None:
         self.simulator, self.world = simulator, simulator.world
         self.areas = Areas(simulator.pack)
         self._members: dict[str, np.ndarray] = {}

@@ -7,44 +7,29 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from data_pipeline.cities import Pack
-from data_pipeline.simulate import tables
-from data_pipeline.simulate.charging import ChargingHourly
+from data_pipeline.simulate import declared, tables
+from data_pipeline.simulate.archive import closing_weeks, quarters
 from data_pipeline.simulate.clock import moment, seconds
-from data_pipeline.simulate.environment import AirQuality, WaterObservations, WeatherObservations
+from data_pipeline.simulate.declared import files
+from data_pipeline.simulate.declared.cases import DeclaredCases
+from data_pipeline.simulate.declared.statements import DeclaredReturns
+from data_pipeline.simulate.environment import AirQuality
 from data_pipeline.simulate.feed import Feed
-from data_pipeline.simulate.moving import CityEvents, DriveTests, VehiclePositions
-from data_pipeline.simulate.services import HotlineCalls, Tickets
+from data_pipeline.simulate.reports import Reports
 from data_pipeline.simulate.sites import STOCK_DAY, Sites
-from data_pipeline.simulate.traffic import ParkingCounts, RoadSpeeds
-from data_pipeline.simulate.utilities import PowerLoad, TerminalStatus
-from data_pipeline.simulate.world import World
+from data_pipeline.simulate.suppliers import DEFAULT_SEED, SimDelivery, Suppliers
+
+__all__ = ["DEFAULT_SEED", "SimDelivery", "Simulator", "Stream"]
 
 HOUR, DAY = 3600, 86400
-FEEDS: tuple[type[Feed], ...] = (
-    RoadSpeeds, ChargingHourly, ParkingCounts, PowerLoad, TerminalStatus, AirQuality, WeatherObservations, WaterObservations,
-)  # fmt: skip
 FINE_DAYS = 3  # the last days of the history come day by day, what lies before week by week
 OPENING_LEAD_S = 6 * HOUR  # a register names a new site on the evening before it opens
-DEFAULT_SEED = 20260101
-
-
-@dataclass(frozen=True)
-class SimDelivery:
-    """One delivery to be made: `write(path)` makes the file; `known_from_utc` is when it was due.
-
-    `mapping` names a file of `data_pipeline/mappings/`, None where the file has the contract's columns.
-    """
-
-    dataset: str
-    filename: str
-    known_from_utc: datetime
-    mapping: str | None
-    write: Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +38,7 @@ class Stream:
 
     `due(after, until)`: seconds at which something falls due; `table(after, until, floor)`: the
     supplier's rows for that window; `lead_s`: how long after its event the first row is due.
+    `every`: how the history is cut into files. `archived`: its records go back as far as the archive.
     """
 
     name: str
@@ -61,11 +47,12 @@ class Stream:
     due: Callable[[int, int], np.ndarray]
     table: Callable[[int, int, int], pl.DataFrame]
     lead_s: int = 0
-    daily: bool = False
+    every: Literal["day", "week", "month"] = "week"
     corrects: bool = False
+    archived: bool = False
 
 
-class Simulator:
+class Simulator(Suppliers):
     """The simulated suppliers of one city.
 
     Every value is a pure function of seed, city, dataset, site and time, so history and live
@@ -81,48 +68,6 @@ class Simulator:
         of masts grow with the population, everything that reports often with its square root).
     """
 
-    def __init__(self, pack: Pack, seed: int = DEFAULT_SEED, scale: float = 1.0) -> None:
-        if not 0.1 <= scale <= 1000:
-            raise ValueError(f"scale {scale} is outside 0.1 to 1000")
-        self.pack, self.seed, self.scale = pack, seed, scale
-        self.world = World(pack, seed, scale)
-
-    def simulated(self, dataset: str) -> bool:
-        """Whether the pack leaves a dataset to the simulator."""
-        source = self.pack.sources.get(dataset)
-        return source is not None and source.state == "simulated"
-
-    @cached_property
-    def feeds(self) -> dict[str, Feed]:
-        """Feeds of registered sites by dataset, without those that have no site in this city."""
-        found = {kind.dataset: kind(self.world) for kind in FEEDS if self.simulated(kind.dataset)}
-        return {name: feed for name, feed in found.items() if len(feed.sites)}
-
-    @cached_property
-    def tickets(self) -> Tickets:
-        """The hotline's tickets."""
-        return Tickets(self.world)
-
-    @cached_property
-    def hotline(self) -> HotlineCalls:
-        """The hotline's calls."""
-        return HotlineCalls(self.world)
-
-    @cached_property
-    def vehicles(self) -> VehiclePositions:
-        """Positions of vehicles."""
-        return VehiclePositions(self.world)
-
-    @cached_property
-    def drives(self) -> DriveTests:
-        """Drive tests."""
-        return DriveTests(self.world)
-
-    @cached_property
-    def events(self) -> CityEvents:
-        """Events of the city."""
-        return CityEvents(self.world)
-
     @cached_property
     def streams(self) -> list[Stream]:
         """Every flow of observations and cases that is simulated."""
@@ -136,7 +81,7 @@ class Simulator:
             ))  # fmt: skip
         roads = len(self.world.sites["road_sections"]) > 0
         if self.simulated("service_requests"):
-            found.append(self._case("service_requests", self.tickets.due_times, self.tickets.changed, daily=True))
+            found.append(self._case("service_requests", self.tickets.due_times, self.tickets.changed, every="day"))
         if self.simulated("hotline_calls"):
             hotline = self.hotline
             found.append(self._case("hotline_calls", hotline.due_times, lambda a, b, _: hotline.table(a, b), HOUR + hotline.delay_s - 1))
@@ -147,7 +92,7 @@ class Simulator:
             found.append(self._case("drive_tests", self.drives.due_times, lambda a, b, _: self.drives.tables(a, b)))
         if self.simulated("city_events"):
             found.append(self._case("city_events", self.events.due_times, lambda a, b, _: self.events.table(a, b)))
-        return found
+        return [*found, *self._declared()]
 
     def _of_feed(self, feed: Feed) -> Stream:
         def table(after_s: int, until_s: int, floor_s: int) -> pl.DataFrame:
@@ -156,8 +101,27 @@ class Simulator:
         return Stream(feed.dataset, feed.dataset, tables.OBSERVATIONS[feed.dataset], feed.due_times, table, feed.wait_s - 1)
 
     @staticmethod
-    def _case(dataset: str, due: Callable, table: Callable, lead_s: int = 0, daily: bool = False) -> Stream:
-        return Stream(dataset, dataset, tables.CASES[dataset], due, table, lead_s, daily)
+    def _case(dataset: str, due: Callable, table: Callable, lead_s: int = 0, every: Literal["day", "week"] = "week") -> Stream:
+        return Stream(dataset, dataset, tables.CASES[dataset], due, table, lead_s, every)
+
+    def _declared(self) -> Iterator[Stream]:
+        """Streams of the suppliers that are declared as text."""
+        statements = [DeclaredReturns(self.world, d) for name, d in declared.all_returns().items() if self.simulated(name)]
+        cases = [DeclaredCases(self.world, d) for name, d in declared.all_cases().items() if self.simulated(name)]
+        made: list[DeclaredReturns | DeclaredCases] = [*(s for s in statements if s.n), *cases]
+        for found in made:
+            file = found.declared.file
+            shape = tables.Shape(file.mapping, file.ending, partial(_save, file, self.pack.tz), {})
+            yield Stream(found.dataset, found.dataset, shape, found.due_times, found.table, found.lead_s, file.every, archived=True)
+
+    @cached_property
+    def _reports(self) -> Reports:
+        return Reports(self)
+
+    def reports(self, after_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
+        """Workbooks with the departments' monthly reports on the plan, known in (after, until], oldest first."""
+        if self.simulated("plan_reports"):
+            yield from self._reports.deliveries(after_utc, until_utc)
 
     # ------------------------------------------------------------------ registers
 
@@ -197,7 +161,9 @@ class Simulator:
 
         def write(path: Path) -> None:
             frame = sites.frame.filter(pl.Series(keep))
-            frame = frame.with_columns(closed_on=pl.when(pl.col("closed_on") <= day).then("closed_on"))
+            # a register does not know the future
+            later = [name for name in ("closed_on", "joined_on") if name in frame.columns]
+            frame = frame.with_columns(pl.when(pl.col(name) <= day).then(name).alias(name) for name in later)
             shape.save(tables.register_table(sites.dataset, frame), path)
 
         name = f"{self.pack.id}_{sites.dataset}_{what}_{day:%Y%m%d}.{shape.ending}"
@@ -212,26 +178,30 @@ class Simulator:
         `start_utc` is delivered.
         """
         start_s, until_s = seconds(start_utc), seconds(until_utc)
-        found = [d for stream in self.streams for d in self._chunks(stream, start_s, until_s)]
+        found = [d for stream in self.streams for d in self._chunks(stream, start_s, until_s, 0 if stream.archived else start_s)]
         if self.simulated("figures"):
-            from data_pipeline.simulate.archive import closing_weeks
-
             found += closing_weeks(self, start_utc, until_utc)
         yield from sorted(found, key=lambda d: d.known_from_utc)
 
-    def _chunks(self, stream: Stream, start_s: int, until_s: int) -> Iterator[SimDelivery]:
+    def _chunks(self, stream: Stream, start_s: int, until_s: int, floor_s: int) -> Iterator[SimDelivery]:
         first, last = self.world.local_ordinal(start_s), self.world.local_ordinal(until_s)
         days = range(first + 1, last + 1)
-        cut = [d for d in days if stream.daily or (d + 6) % 7 == 0 or d > last - FINE_DAYS]
+        cut = {
+            "day": lambda: days,
+            "week": lambda: [d for d in days if (d + 6) % 7 == 0 or d > last - FINE_DAYS],
+            "month": lambda: [d for d in days if date.fromordinal(d).day == 1],
+        }[stream.every]()
+        # what follows an archive goes on where that ended
+        begin = start_s if stream.archived else start_s + stream.lead_s
         # a quarter of an hour after midnight, so that the day before is complete
-        edges = [start_s + stream.lead_s, *(self.world.midnight_s(d) + 900 + stream.lead_s for d in cut), until_s]
+        edges = [begin, *(self.world.midnight_s(d) + 900 + stream.lead_s for d in cut), until_s]
         for after_s, end_s in zip(edges, edges[1:], strict=False):
             end_s = min(end_s, until_s)
             due = stream.due(after_s, end_s) if end_s > after_s else np.empty(0)
             if due.size:
                 # a correction must be known later than what it corrects, which came in a file of the same days
                 known_s = end_s if stream.corrects else min(int(due[-1]), end_s - 1)
-                yield self._delivery(stream, after_s, end_s, known_s, start_s)
+                yield self._delivery(stream, after_s, end_s, known_s, floor_s)
 
     def live(self, after_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
         """Deliveries due in (after, until], oldest first; also what a gap left behind.
@@ -244,7 +214,7 @@ class Simulator:
             return
         span = until_s - after_s
         step = 1 if span <= 2 * HOUR else HOUR if span <= 2 * DAY else DAY
-        found = list(self._live_registers(after_s, until_s))
+        found = [*self._live_registers(after_s, until_s), *self.reports(after_utc, until_utc)]
         for stream in self.streams:
             due = stream.due(after_s, until_s)
             ends = due[np.flatnonzero(np.diff(np.append(due // step, -1)))] if due.size else due
@@ -279,12 +249,27 @@ class Simulator:
     def archive(self, start_utc: datetime, until_utc: datetime) -> Iterator[SimDelivery]:
         """Dataset `figures`: day and month figures of every metric and area from `start_utc` up to `until_utc`.
 
-        One file a calendar quarter, known a day after its end (never later than `until_utc`).
+        One file a calendar quarter, known a day after its end (never later than `until_utc`). Suppliers that are
+        declared as text hand over their old records themselves, a file a quarter.
         """
-        from data_pipeline.simulate.archive import quarters
+        found = list(quarters(self, start_utc, until_utc)) if self.simulated("figures") else []
+        for stream in self.streams:
+            if stream.archived:
+                found += self._old_records(stream, seconds(start_utc), seconds(until_utc))
+        yield from sorted(found, key=lambda d: d.known_from_utc)
 
-        if self.simulated("figures"):
-            yield from quarters(self, start_utc, until_utc)
+    def _old_records(self, stream: Stream, start_s: int, until_s: int) -> Iterator[SimDelivery]:
+        first, last = self.world.local_ordinal(start_s), self.world.local_ordinal(until_s)
+        quarters_begin = [d for d in range(first + 1, last) if (day := date.fromordinal(d)).day == 1 and day.month % 3 == 1]
+        edges = [start_s, *(self.world.midnight_s(d) + 900 + stream.lead_s for d in quarters_begin), until_s]
+        for after_s, end_s in zip(edges, edges[1:], strict=False):
+            due = stream.due(after_s, end_s)
+            if due.size:
+                yield self._delivery(stream, after_s, end_s, min(int(due[-1]), end_s - 1), start_s)
+
+
+def _save(file: declared.File, tz: ZoneInfo, frame: pl.DataFrame, path: Path) -> None:
+    files.save(frame, file, tz, path)
 
 
 def _write(stream: Stream, after_s: int, end_s: int, floor_s: int, path: Path) -> None:

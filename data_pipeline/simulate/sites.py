@@ -61,7 +61,7 @@ class SiteMaker:
     """Makes the registers of one city, each a pure function of seed, city, volume and scale."""
 
     def __init__(self, ground: Ground, climate: Climate, seed: int, scale: float) -> None:
-        self.ground, self.climate, self.seed, self.city = ground, climate, seed, ground.pack.id
+        self.ground, self.climate, self.seed, self.city, self.scale = ground, climate, seed, ground.pack.id, scale
         ratio = ground.people / PEOPLE_EZHOU
         # registers of masts follow the people; what reports every few minutes grows with the root, so that a
         # city five times as large costs little more than twice as much
@@ -83,6 +83,10 @@ class SiteMaker:
         """The register datasets that are simulated."""
         return tuple(self._makers)
 
+    def add(self, dataset: str, make: Callable[[SiteMaker], Sites]) -> None:
+        """Have a register made by `make`, from a declaration that stands elsewhere."""
+        self._makers[dataset] = lambda: make(self)
+
     def __getitem__(self, dataset: str) -> Sites:
         if dataset not in self._made:
             self._made[dataset] = self._makers[dataset]()
@@ -103,7 +107,8 @@ class SiteMaker:
         pair = zip(pick_words(self._key(what, "kind"), town, n), pick_words(self._key(what, "kind"), country, n), strict=True)
         return [t if self.ground.urban[p] > 0.5 else c for (t, c), p in zip(pair, spot.patch, strict=True)]
 
-    def _codes(self, spot: Spot) -> list[str | None]:
+    def township_codes(self, spot: Spot) -> list[str | None]:
+        """Township code of each point, None where the ground knows none."""
         areas = [self.ground.patches[p].area for p in spot.patch]
         return [a.id if a.level == "township" else None for a in areas]
 
@@ -118,7 +123,7 @@ class SiteMaker:
         after = late + (u - share_before) / (1 - share_before) * (GROWTH_TO.toordinal() - late)
         return np.where(u < share_before, before, after).astype(np.int64)
 
-    def _sites(self, dataset: str, spot: Spot, opened: np.ndarray, columns: dict, closed: np.ndarray | None = None, **of: np.ndarray) -> Sites:
+    def register(self, dataset: str, spot: Spot, opened: np.ndarray, columns: dict, closed: np.ndarray | None = None, **of: np.ndarray) -> Sites:
         """Put a register together: the contract's columns, missing ones null."""
         far = date(9999, 1, 1).toordinal()
         closed = np.full(len(opened), far) if closed is None else closed
@@ -156,7 +161,7 @@ class SiteMaker:
         names = [f"{self.ground.patches[p].name_zh}{'5G' if f else '4G'}基站{i + 1:04d}" for i, (p, f) in enumerate(zip(spot.patch, is5, strict=True))]
         names_en = [f"{self.ground.patches[p].name_en} {'5G' if f else '4G'} site {i + 1:04d}" for i, (p, f) in enumerate(zip(spot.patch, is5, strict=True))]
         height = np.round(18 + 27 * uniform(self._key("base_stations", "height"), np.arange(n)), 1)
-        return self._sites("base_stations", spot, opened, {
+        return self.register("base_stations", spot, opened, {
             "site_id": self._site_ids("BS", n), "name": names, "name_en": names_en,
             "operator": [operators[w] for w in who], "technology": np.where(is5, "5G", "4G").tolist(),
             "band": band, "height_m": height, "status": ["active"] * n,
@@ -183,13 +188,13 @@ class SiteMaker:
         slow = np.where(kind == 4, integers(self._key("charging", "slow"), 4, 13, index), integers(self._key("charging", "slow"), 0, 5, index))
         unit = np.array([40.0, 60.0, 60.0, 90.0, 120.0])[integers(self._key("charging", "unit"), 0, 5, index)]
         operators = ("国网电动汽车服务", "特来电", "星星充电", "小桔充电", f"{self.ground.pack.short_zh}城投新能源")
-        return self._sites("charging_stations", spot, self._growing("charging_stations", n, date(2019, 3, 1), 0.55), {
+        return self.register("charging_stations", spot, self._growing("charging_stations", n, date(2019, 3, 1), 0.55), {
             "site_id": self._site_ids("CS", n), "name": self._names(spot, [k[0] for k in chosen]),
             "name_en": self._names_en(spot, [k[1] for k in chosen]),
             "operator": pick_words(self._key("charging", "operator"), operators, n),
             "guns": fast + slow, "fast_guns": fast, "rated_power_kw": fast * unit + slow * 7.0,
             "status": ["AVAILABLE"] * n, "native_status": ["运营中"] * n, "is_public": (kind != 0).tolist(),
-            "township_code": self._codes(spot),
+            "township_code": self.township_codes(spot),
         }, kind=kind, guns=(fast + slow).astype(float), rated_kw=fast * unit + slow * 7.0)  # fmt: skip
 
     def _road_sections(self) -> Sites:
@@ -199,7 +204,7 @@ class SiteMaker:
         near = np.array([np.hypot(*(seats - m).T).argmin() for m in middle], dtype=int)
         spot = Spot(middle[:, 0], middle[:, 1], near)
         n = len(sections)
-        sites = self._sites("road_sections", spot, np.full(n, date(2020, 1, 1).toordinal()), {
+        sites = self.register("road_sections", spot, np.full(n, date(2020, 1, 1).toordinal()), {
             "site_id": self._site_ids("RS", n), "name": [s.name_zh for s in sections], "name_en": [s.name_en for s in sections],
             "length_km": [s.length_km for s in sections], "free_speed_kmh": [s.free_kmh for s in sections],
             "speed_limit_kmh": [s.limit_kmh for s in sections], "road_class": [s.road_class for s in sections],
@@ -221,10 +226,10 @@ class SiteMaker:
         )  # fmt: skip
         chosen = self._words("parking", spot, town, country)
         capacity = np.rint(60 * np.exp(2.3 * uniform(self._key("parking", "size"), np.arange(n)))).astype(np.int64)
-        return self._sites("car_parks", spot, np.full(n, date(2021, 5, 1).toordinal()), {
+        return self.register("car_parks", spot, np.full(n, date(2021, 5, 1).toordinal()), {
             "site_id": self._site_ids("CP", n), "name": self._names(spot, [k[0] for k in chosen]),
             "name_en": self._names_en(spot, [k[1] for k in chosen]), "capacity": capacity,
-            "operator": [f"{self.ground.pack.short_zh}城市停车公司"] * n, "township_code": self._codes(spot),
+            "operator": [f"{self.ground.pack.short_zh}城市停车公司"] * n, "township_code": self.township_codes(spot),
         }, kind=np.array([k[2] for k in chosen]), capacity=capacity.astype(float))  # fmt: skip
 
     def _sensing_terminals(self) -> Sites:
@@ -239,10 +244,10 @@ class SiteMaker:
         )  # fmt: skip
         weights = (0.12, 0.2, 0.2, 0.04, 0.17, 0.09, 0.07, 0.04, 0.07)
         chosen = [kinds[i] for i in choose(self._key("sensing", "kind"), weights, np.arange(n))]
-        return self._sites("sensing_terminals", spot, self._growing("sensing_terminals", n, date(2021, 3, 1), 0.4), {
+        return self.register("sensing_terminals", spot, self._growing("sensing_terminals", n, date(2021, 3, 1), 0.4), {
             "site_id": self._site_ids("ST", n), "name": self._names(spot, [k[0] + "终端" for k in chosen], "{name}{n:02d}"),
             "name_en": self._names_en(spot, [f"{k[1]} terminal" for k in chosen]), "operator": [k[3] for k in chosen],
-            "terminal_kind": [k[2] for k in chosen], "department": [k[3] + "部门" for k in chosen], "township_code": self._codes(spot),
+            "terminal_kind": [k[2] for k in chosen], "department": [k[3] + "部门" for k in chosen], "township_code": self.township_codes(spot),
         }, outdoor=np.array([k[2] in ("water_level", "manhole", "slope", "bridge") for k in chosen]))  # fmt: skip
 
     def _substations(self) -> Sites:
@@ -251,7 +256,7 @@ class SiteMaker:
         big = np.arange(n) % 3 == 0
         mva = np.where(big, 360.0, np.where(np.arange(n) % 2 == 0, 126.0, 100.0))
         words = [("220" if b else "110") + "千伏变电站供电区" for b in big]
-        return self._sites("substations", spot, np.full(n, date(2012, 1, 1).toordinal()), {
+        return self.register("substations", spot, np.full(n, date(2012, 1, 1).toordinal()), {
             "site_id": self._site_ids("SS", n), "name": self._names(spot, words),
             "name_en": self._names_en(spot, [("220" if b else "110") + " kV substation load zone" for b in big]),
             "operator": [f"国网{self.ground.pack.short_zh}供电公司"] * n, "voltage_kv": np.where(big, 220.0, 110.0), "capacity_mva": mva,
@@ -272,7 +277,7 @@ class SiteMaker:
         names = self._names(spot, named)
         gauges = [f"{r[0]}{self.ground.patches[p].name_zh}水位站" for r, p in zip(reaches, water.patch, strict=True)]
         names = names[: n - len(reaches)] + numbered(gauges, pattern="{name}（{n}号）")
-        return self._sites("monitoring_stations", spot, np.full(n, date(2018, 1, 1).toordinal()), {
+        return self.register("monitoring_stations", spot, np.full(n, date(2018, 1, 1).toordinal()), {
             "site_id": self._site_ids("MS", n), "name": names, "name_en": self._names_en(spot, [words_en[k] for k in kind]),
             "operator": [{"air": "生态环境局", "weather": "气象局", "water": "水文中心"}[k] for k in kind], "station_kind": kind.tolist(),
             "warning_level_m": [w.warning_m if w else None for w in stage],

@@ -62,6 +62,10 @@ REGISTERS: dict[str, Shape] = {
     "monitoring_stations": Shape("", "gpkg", _stations_gpkg, {}),
     "substations": Shape("", "gpkg", _stations_gpkg, {}),
     "road_sections": Shape("", "csv", _contract_csv, {}),
+    "facilities": Shape("sim_facilities", "csv", _gb18030, {
+        "site_id": "设施编号", "name": "名称", "name_en": "英文名称", "facility_kind": "设施类别", "operator": "主管单位", "capacity": "规模",
+        "opened_on": "启用日期", "joined_on": "接入平台日期", "township_code": "乡镇街道代码", "lon": "经度", "lat": "纬度",
+    }, gcj02=True),
 }  # fmt: skip
 
 OBSERVATIONS: dict[str, Shape] = {

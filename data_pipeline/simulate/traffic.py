@@ -9,6 +9,8 @@ from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WORKDAY, Cloc
 from data_pipeline.simulate.feed import Dirt, Feed
 from data_pipeline.simulate.rng import normal, smooth
 
+DAY = 86400
+MOOD = 0.11  # spread of the city's traffic from one day to another
 CAPACITY_VEH = {"expressway": 150.0, "arterial": 110.0, "secondary": 70.0, "rural": 40.0}  # in five minutes, both ways
 
 
@@ -51,6 +53,8 @@ class RoadSpeeds(Feed):
         town, country = demand(clock)
         load = (urban * town + (1 - urban) * country) * (1.035 ** (clock.years - 2.5))
         load = load * (1 + 0.10 * smooth(self.key("load"), 2700, t, i))
+        # some days the whole town is on the road, others it stays at home
+        load = load * np.exp(MOOD * smooth(self.key("mood"), DAY, t))
         rain = self.world.weather.at(clock).rain_mm_h
         wet = 0.10 * np.sqrt(np.minimum(rain, 25.0)) * (0.4 + 0.6 * urban)
         jam = np.maximum(0.0, (0.18 + 0.75 * urban) * self._tight[i] * load**1.7) + wet * (0.35 + load)

@@ -10,6 +10,7 @@ import numpy as np
 
 from data_pipeline.cities import Pack
 from data_pipeline.simulate.clock import Clock, bumps, seconds
+from data_pipeline.simulate.declared.facilities import make_facilities
 from data_pipeline.simulate.offices import offices
 from data_pipeline.simulate.place import Ground
 from data_pipeline.simulate.rng import choose, key_of, normal, uniform
@@ -48,7 +49,7 @@ class Incident:
 
 # what an incident of a kind does to a domain where it happens (share added; negative: taken away)
 EFFECTS: dict[str, dict[str, float]] = {
-    "traffic": {"road_incident": 1.1, "flood": 1.0, "public_event": 0.45, "fire": 0.6},
+    "traffic": {"road_incident": 2.0, "storm": 0.25, "flood": 1.0, "public_event": 0.45, "fire": 0.6},
     "tickets": {"storm": 0.7, "flood": 2.0, "power_outage": 2.5, "network_outage": 2.0, "heat": 0.3, "public_event": 0.3},
     "offline": {"storm": 0.035, "flood": 0.4, "power_outage": 0.75, "network_outage": 0.85},
     "charging": {"power_outage": -0.9, "flood": -0.5, "public_event": 0.3},
@@ -58,7 +59,7 @@ EFFECTS: dict[str, dict[str, float]] = {
 _REACH_KM = {"road_incident": 1.5, "flood": 1.6, "public_event": 1.6, "fire": 1.2, "power_outage": 2.6, "network_outage": 4.0}
 # local incidents: chance a day, hours of start (centre, width), shortest and longest hours
 _LOCAL = (
-    ("road_incident", 0.22, 13.0, 5.0, 0.7, 2.5), ("power_outage", 0.06, 15.0, 4.0, 1.5, 5.0),
+    ("road_incident", 0.35, 13.0, 5.0, 0.7, 2.5), ("power_outage", 0.06, 15.0, 4.0, 1.5, 5.0),
     ("network_outage", 0.035, 11.0, 6.0, 1.0, 4.0), ("fire", 0.02, 19.0, 4.0, 1.0, 3.0), ("public_event", 0.05, 18.0, 1.5, 2.0, 4.0),
 )  # fmt: skip
 
@@ -81,6 +82,7 @@ class World:
         self.climate = climate_of(pack.id, self.ground.centre[1])
         self.weather = Weather(seed, pack.id, self.tz, self.climate)
         self.sites = SiteMaker(self.ground, self.climate, seed, scale)
+        self.sites.add("facilities", make_facilities)
         self._blocks = lru_cache(maxsize=256)(self._block)
 
     def key(self, *parts: object) -> int:

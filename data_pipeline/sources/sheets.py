@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 MACROS = ("_VBA_PROJECT".encode("utf-16-le"), "_VBA_PROJECT_CUR".encode("utf-16-le"))
+logging.getLogger("fastexcel").setLevel(logging.ERROR)  # it warns of every column without a cell; ours become text
 MAX_XLS_BYTES = 128 * 1024 * 1024
 
 

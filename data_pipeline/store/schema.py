@@ -83,6 +83,22 @@ TABLES: dict[str, dict[str, str]] = {
         "changed_at_utc": "TIMESTAMP", "changed_by": "VARCHAR", "value": "DOUBLE", "note": "VARCHAR",
         "title_zh": "VARCHAR", "title_en": "VARCHAR", "is_simulated": "BOOLEAN", "commit_seq": "BIGINT",
     },
+    # the plan ledger as it was frozen for a meeting: canonical JSON and its hash; never changed, never replaced
+    "ledger_freezes": {
+        "freeze_id": "VARCHAR", "city": "VARCHAR", "name": "VARCHAR", "on_day": "DATE", "frozen_at_utc": "TIMESTAMP",
+        "by": "VARCHAR", "by_known": "BOOLEAN", "sha256": "VARCHAR", "payload": "VARCHAR", "commit_seq": "BIGINT",
+    },
+    # reports of departments on their way: one row a change of state, the last row is the present one; what is
+    # accepted becomes a record of `plan_reports`; `evidence` and `warnings` are JSON lists
+    "report_entries": {
+        "entry_id": "VARCHAR", "city": "VARCHAR", "subject": "VARCHAR", "subject_id": "VARCHAR", "data_on": "DATE",
+        "state": "VARCHAR", "value": "DOUBLE", "stage": "VARCHAR", "expected_on": "DATE", "progress_share": "DOUBLE",
+        "invested_yi_yuan": "DOUBLE", "blocked": "BOOLEAN", "blocked_cause": "VARCHAR", "blocked_owner": "VARCHAR",
+        "department": "VARCHAR", "reason": "VARCHAR", "evidence": "VARCHAR", "author": "VARCHAR", "author_known": "BOOLEAN",
+        "submitted_at_utc": "TIMESTAMP", "reviewer": "VARCHAR", "reviewer_known": "BOOLEAN", "reviewed_at_utc": "TIMESTAMP",
+        "review_note": "VARCHAR", "warnings": "VARCHAR", "is_simulated": "BOOLEAN", "replaces": "VARCHAR",
+        "delivery_id": "BIGINT", "changed_at_utc": "TIMESTAMP", "changed_by": "VARCHAR", "commit_seq": "BIGINT",
+    },
     # how each source of a city stands; rewritten by the pipeline
     "source_state": {
         "city": "VARCHAR", "dataset": "VARCHAR", "state": "VARCHAR", "last_event_utc": "TIMESTAMP",

@@ -1,124 +1,20 @@
-"""The gate: sign-in page, sessions, roles, WebSockets, and requests that are not from here."""
+"""The gate: sign-in page, roles, WebSockets, and requests that are not from here."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
-import shutil
 import stat
-from pathlib import Path
-from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI, WebSocket
-from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from data_pipeline.access import User, add_account, check_bind, current_user, remove_account, require, set_password
+from data_pipeline.access import add_account, check_bind, remove_account
 from data_pipeline.access.gate import is_loopback
 from data_pipeline.access.signin import local_target
-from data_pipeline.access.state import Forbidden
 from data_pipeline.errors import UsageError
 from data_pipeline.home import Home
-from pages.login import install_access
-
-GOOD, ADMIN = "Ezhou-2026-lake", "Huangzhou-77-bridge"
-HTML = {"accept": "text/html"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def access_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("accounts"))
-    add_account(home, "wang", "report", GOOD, department="市发展和改革委员会")
-    add_account(home, "li", "admin", ADMIN)
-    return home.access
-
-
-@pytest.fixture
-def protected(home: Home, access_file: Path) -> Home:
-    shutil.copy2(access_file, home.access)
-    return home
-
-
-def make_app(home: Home) -> tuple[FastAPI, Clock]:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/")
-    @app.get("/district/{code}")
-    def page(code: str = "") -> JSONResponse:
-        user = current_user()
-        return JSONResponse([user.name, user.role, user.department, user.authenticated])
-
-    @app.get("/assets/x.css")
-    def asset() -> str:
-        return "x"
-
-    @app.post("/api/v1/deliveries")
-    def upload(user: Annotated[User, Depends(require("report"))]) -> str:
-        return user.label
-
-    @app.get("/api/v1/cities")
-    def cities() -> list[str]:
-        return []
-
-    @app.exception_handler(Forbidden)
-    async def forbidden(_request: object, error: Forbidden) -> JSONResponse:
-        return JSONResponse({"error": error.message}, error.status)
-
-    @app.websocket("/live")
-    async def live(socket: WebSocket) -> None:
-        await socket.accept()
-        with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                await socket.receive_text()
-                await socket.send_text(current_user().role)
-
-    access = install_access(app, home)
-    clock = Clock()
-    access.clock = clock
-    access.sessions._clock = clock
-    access.lockout._clock = clock
-    return app, clock
-
-
-def client(app: FastAPI, *, host: str = "127.0.0.1:8050", address: str = "127.0.0.1") -> TestClient:
-    return TestClient(app, base_url=f"http://{host}", client=(address, 50000), follow_redirects=False)
-
-
-def form_token(visitor: TestClient, path: str = "/login") -> str:
-    return re.search(r'name="csrf" value="([^"]+)"', visitor.get(path).text)[1]
-
-
-def sign_in(visitor: TestClient, name: str = "wang", password: str = GOOD, target: str = "/"):
-    fields = {"csrf": form_token(visitor), "name": name, "password": password, "next": target}
-    return visitor.post("/login", data=fields)
-
-
-def live_socket(visitor: TestClient):
-    """A WebSocket with the visitor's cookies (the test client sends none by itself: another scheme)."""
-    host = visitor.base_url.netloc.decode()
-    cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
-    return visitor.websocket_connect("/live", headers={"host": host, "origin": f"http://{host}", "cookie": cookies})
-
-
-def log_lines(home: Home) -> list[dict]:
-    return [json.loads(line) for line in (home.logs / "sign-ins.jsonl").read_text(encoding="utf-8").splitlines()]
-
+from tests.access.visits import ADMIN, GOOD, HTML, client, form_token, live_socket, log_lines, make_app, sign_in
 
 # -- the address to listen on --------------------------------------------------------------------------------
 
@@ -309,77 +205,6 @@ def test_a_form_without_its_token_or_with_another_visitors_token_is_refused(prot
     for token in ("", "x", foreign):
         answer = visitor.post("/login", data={"csrf": token, "name": "wang", "password": GOOD})
         assert answer.status_code == 403 and "city_brain_session" not in answer.headers.get("set-cookie", "")
-
-
-@pytest.mark.parametrize(("name", "password", "idle_s"), [("wang", GOOD, 30 * 60), ("li", ADMIN, 15 * 60)])
-def test_a_session_ends_after_standing_idle(protected: Home, name: str, password: str, idle_s: int) -> None:
-    app, clock = make_app(protected)
-    visitor = client(app)
-    sign_in(visitor, name, password)
-    for _ in range(3):  # somebody is there: the session lives on
-        clock.now += idle_s - 1
-        assert visitor.get("/", headers=HTML).status_code == 200
-    clock.now += idle_s + 1
-    assert visitor.get("/", headers=HTML).status_code == 303
-
-
-def test_requests_a_page_makes_by_itself_do_not_keep_a_session_alive_but_a_touch_does(protected: Home) -> None:
-    app, clock = make_app(protected)
-    visitor = client(app)
-    sign_in(visitor)
-    for _ in range(2):
-        clock.now += 14 * 60
-        assert visitor.get("/api/v1/cities").status_code == 200
-    clock.now += 3 * 60
-    assert visitor.get("/api/v1/cities").status_code == 401
-    sign_in(visitor)
-    clock.now += 29 * 60
-    assert visitor.post("/session/touch").json()["name"] == "wang"
-    clock.now += 29 * 60
-    assert visitor.get("/api/v1/cities").status_code == 200
-
-
-def test_no_session_outlives_twelve_hours_except_a_wall_screens(protected: Home) -> None:
-    add_account(protected, "hall", "view", "Screen-no-0001", wall=True)
-    app, clock = make_app(protected)
-    visitor, wall = client(app), client(app)
-    sign_in(visitor)
-    assert "Max-Age=34560000" in str(sign_in(wall, "hall", "Screen-no-0001").headers.get_list("set-cookie"))
-    for _ in range(26):
-        clock.now += 28 * 60
-        visitor.post("/session/touch")
-    assert visitor.get("/", headers=HTML).status_code == 303
-    clock.now += 30 * 86400
-    assert wall.get("/").json()[0] == "hall"
-
-
-def test_signing_out_ends_the_session_even_for_a_copied_cookie(protected: Home) -> None:
-    app, _ = make_app(protected)
-    visitor = client(app)
-    sign_in(visitor)
-    copied = visitor.cookies["city_brain_session"]
-    answer = visitor.post("/logout", data={"csrf": form_token(visitor, "/logout")})
-    assert answer.status_code == 200 and "已退出登录" in answer.text
-    thief = client(make_app(protected)[0])  # another web process of the same home
-    thief.cookies.set("city_brain_session", copied)
-    assert thief.get("/", headers=HTML).status_code == 303
-    assert log_lines(protected)[-1]["reason"] == "signed out"
-
-
-@pytest.mark.parametrize("change", ["remove", "password"])
-def test_a_removed_account_or_a_new_password_ends_sessions_and_websockets_at_once(protected: Home, change: str) -> None:
-    app, _ = make_app(protected)
-    visitor = client(app)
-    sign_in(visitor)
-    with live_socket(visitor) as live:
-        live.send_text("?")
-        assert live.receive_text() == "report"
-        remove_account(protected, "wang") if change == "remove" else set_password(protected, "wang", "Another-one-77")
-        live.send_text("?")
-        with pytest.raises(WebSocketDisconnect) as caught:
-            live.receive_text()
-        assert caught.value.code == 4401
-    assert visitor.get("/", headers=HTML).status_code == 303
 
 
 def test_a_lost_access_file_opens_nothing(protected: Home) -> None:

@@ -6,6 +6,9 @@ import re
 from typing import Any
 
 SMALLEST_PX = 12
+TOUCH_PX = 44
+# WCAG 2.2, 1.4.3: text, and text of at least 24 px or of 18.66 px and bold
+CONTRAST, CONTRAST_LARGE = 4.5, 3.0
 
 # words of a Chinese page that are Latin by nature: units, codes of standards, formats, names of the trade
 UNITS = "kWh MWh GWh MW GW kW MVA km mm cm dB dBm Mbps Mbit Gbps min mg µg μg ha kg hPa mol veh"
@@ -18,7 +21,10 @@ QUOTED = re.compile(r"python -m data_pipeline [a-z-]+|\S*[/_\d@]\S*|\S+\.(?:csv|
 WORD = re.compile(r"[A-Za-zµμ]{2,}")
 CJK = re.compile(r"[\u4e00-\u9fff]+")
 
-DRAWN = r"""(smallest) => {
+DRAWN = r"""(rules) => {
+  const root = document.documentElement;
+  // the smallest text grows with the screen: what is 12 px on a desk is 24 px on a wall of twice its width
+  const smallest = Math.max(rules.smallest, rules.smallest / 16 * parseFloat(getComputedStyle(root).fontSize)) - 0.1;
   const skip = '.maplibregl-map, .js-plotly-plot, .warm-up, script, style, noscript, textarea, pre, code, option';
   const seen = e => e.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
   const own = e => [...e.childNodes].filter(n => n.nodeType === 3 && n.textContent.trim());
@@ -29,7 +35,6 @@ DRAWN = r"""(smallest) => {
   const found = [];
   const add = (rule, e, more) => found.push(rule + ': ' + where(e) + ' ' + (more || '') + ' «' + words(e) + '»');
 
-  const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth + 1) {
     const wide = all.filter(e => e.getBoundingClientRect().right > root.clientWidth + 1).slice(0, 3).map(where).join(', ');
     found.push('sideways: the page is ' + root.scrollWidth + ' px wide in ' + root.clientWidth + ': ' + wide);
@@ -37,7 +42,59 @@ DRAWN = r"""(smallest) => {
   const texts = all.filter(e => own(e).length);
   texts.forEach(e => {
     const size = parseFloat(getComputedStyle(e).fontSize);
-    if (size < smallest) { add('small', e, size + ' px'); }
+    if (size < smallest) { add('small', e, size + ' px, at least ' + smallest.toFixed(0)); }
+  });
+  document.querySelectorAll('.js-plotly-plot').forEach(g => {
+    if (!seen(g) || !g.data || !g.closest('.dash-graph')) { return; }
+    const sizes = (g.data || []).filter(d => (d.mode || '').includes('text')).map(d => (d.textfont || {}).size);
+    const axes = ['xaxis', 'yaxis', 'legend'].map(a => (g.layout[a] || {}).tickfont || (g.layout[a] || {}).font).filter(f => f).map(f => f.size);
+    sizes.concat(axes).filter(s => s && s < smallest).forEach(s => add('small', g, 'text of a figure: ' + s + ' px, at least ' + smallest.toFixed(0)));
+  });
+  if (rules.touch && root.clientWidth < 1000) {
+    all.filter(e => e.matches('a[href], button, summary, input:not([type=hidden]), select, [role=button]')).forEach(e => {
+      // a link in running text is as high as its line (WCAG 2.5.8 excepts it)
+      const style = getComputedStyle(e);
+      if (style.display === 'inline' || style.pointerEvents === 'none' || e.closest('.skip, .sentence') || e.matches('label input')) { return; }
+      const b = e.getBoundingClientRect();
+      if (b.width < rules.touch - 0.5 || b.height < rules.touch - 0.5) { add('touch', e, Math.round(b.width) + ' × ' + Math.round(b.height) + ' px'); }
+    });
+  }
+  const parse = c => {
+    const srgb = /color\(srgb ([\d.]+) ([\d.]+) ([\d.]+)(?: \/ ([\d.]+))?\)/.exec(c);
+    if (srgb) { return [srgb[1] * 255, srgb[2] * 255, srgb[3] * 255, srgb[4] === undefined ? 1 : +srgb[4]]; }
+    const n = (c.match(/[\d.]+/g) || []).map(Number);
+    return [n[0] || 0, n[1] || 0, n[2] || 0, n.length > 3 ? n[3] : n.length ? 1 : 0];
+  };
+  const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3])).concat(1);
+  const ground = e => {
+    const layers = [];
+    for (let p = e; p; p = p.parentElement) {
+      const c = parse(getComputedStyle(p).backgroundColor);
+      if (c[3] > 0) { layers.push(c); }
+      if (c[3] === 1) { break; }
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+  };
+  const luminance = c => {
+    const l = c.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4));
+    return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2];
+  };
+  texts.filter(e => !e.namespaceURI.includes('svg') && !e.matches(':disabled')).forEach(e => {
+    const style = getComputedStyle(e), under = ground(e);
+    let opacity = 1;
+    for (let p = e; p; p = p.parentElement) { opacity *= parseFloat(getComputedStyle(p).opacity); }
+    const ink = parse(style.color);
+    const pair = [luminance(over([ink[0], ink[1], ink[2], ink[3] * opacity], under)), luminance(under)].sort((a, b) => b - a);
+    const ratio = (pair[0] + 0.05) / (pair[1] + 0.05), px = parseFloat(style.fontSize);
+    const least = px >= 24 || px >= 18.66 && parseInt(style.fontWeight, 10) >= 700 ? rules.large : rules.contrast;
+    if (ratio < least - 0.01) { add('contrast', e, ratio.toFixed(2) + ' : 1, at least ' + least); }
+  });
+  // a colour that means something has a word or a shape beside it
+  document.querySelectorAll('.swatch, .is-bad, .is-late, .is-stale').forEach(e => {
+    if (!seen(e) || e.closest(skip)) { return; }
+    const said = e.matches('.swatch') ? (e.parentElement.textContent || '').trim()
+      : e.matches('.is-bad, .is-stale') && e.matches('button') ? [...e.querySelectorAll('.mark, .row-words, .kpi-words')].map(words).join('') : words(e) || e.title || e.getAttribute('aria-label');
+    if (!said) { add('colour only', e, ''); }
   });
   all.forEach(e => {
     const style = getComputedStyle(e), hides = v => v === 'hidden' || v === 'clip';
@@ -105,7 +162,8 @@ def lint(page: Any, lang: str, names: frozenset[str] = frozenset()) -> list[str]
     list of str
         Without repetitions, in the order of the page; empty where there is nothing to mend.
     """
-    drawn = page.evaluate(DRAWN, SMALLEST_PX)
+    rules = {"smallest": SMALLEST_PX, "touch": TOUCH_PX, "contrast": CONTRAST, "large": CONTRAST_LARGE}
+    drawn = page.evaluate(DRAWN, rules)
     foreign = [f"untranslated: {where} {words} «{text[:60]}»" for where, text in drawn["said"]
                if (words := other_script(text, lang, names))]  # fmt: skip
     return list(dict.fromkeys([*drawn["found"], *foreign]))

@@ -66,7 +66,7 @@ FAULTS = {
     "an unknown clause": (lambda f: edit(f / "plan/targets.csv", "-2020,二(一)", "-2020,九"), "unknown clause"),
     "an unknown department": (lambda f: edit(f / "plan/departments.csv", "市经信局", "市经济局"),
                               "unknown department '市经信局'"),
-    "a missing plan table": (lambda f: (f / "plan/target_splits.csv").unlink(), "splits.csv: file does not exist"),
+    "a missing plan table": (lambda f: (f / "plan/systems.csv").unlink(), "systems.csv: file does not exist"),
     "an unknown plan": (lambda f: edit(f / "plan/projects.csv", "ezhou-2020,ez-", "ezhou-2021,ez-"), "unknown plan_id"),
     "a bad date": (lambda f: edit(f / "plan/targets.csv", "2022-12-31", "2022-13-31"), "not an ISO date"),
     "an unknown comparator": (lambda f: edit(f / "plan/targets.csv", ",>=,", ",at least,"), "comparator is 'at least'"),
@@ -110,6 +110,42 @@ def test_all_problems_come_in_one_list(copy):
     text = "\n".join(check_pack(copy))
     assert "unknown key 'nonsense'" in text, "an unknown key is named and hides nothing else"
     assert "EPSG:3857" in text and "wall.toml" in text and "clauses.csv: file does not exist" in text
+
+
+EVERYTHING = ("wall.toml", "clauses.csv: file does not exist", "water.geojson): file does not exist", "alerts.toml", "stands twice")
+
+
+def break_everything_else(folder):
+    edit(folder / "wall.toml", 'id = "overview"', 'id = "Over view"')
+    (folder / "plan/clauses.csv").unlink()
+    (folder / "layers/water.geojson").unlink()
+    edit(folder / "alerts.toml", "[[rule]]", "[[rule]]\nmetrik = 1")
+    edit_layer(folder / "layers/townships.geojson", lambda features: features.append(features[6]))
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("metric_crs = ", "metric_crs = 5 # ", "metric_crs"), ("timezone = ", "# timezone = ", "missing key 'timezone'"),
+    ("bbox = [", 'bbox = ["x", ', "bbox"), ('id = "420700"', 'id = "42-07"', "a city id is a six-digit adcode"),
+    ('state = "off"', 'state = "perhaps"', "state"), ('rights = "clear"', 'rights = "maybe"', "rights"),
+])  # fmt: skip
+def test_a_mistake_in_city_toml_hides_no_other_problem(copy, old, new, words):
+    break_everything_else(copy)
+    edit(copy / "city.toml", old, new)
+    problems = check_pack(copy)
+    text = "\n".join(problems)
+    for expected in (words, *EVERYTHING):
+        assert expected in text, expected
+    about_city = [p for p in problems if p.startswith(("420700/city.toml", "city.toml"))]
+    assert len([p for p in about_city if "no source of dataset" not in p]) == 1, "and says each thing once: " + text
+
+
+def test_a_city_toml_that_is_no_toml_still_has_its_areas_plans_and_rules_checked(copy):
+    break_everything_else(copy)
+    edit(copy / "city.toml", "[layers", "[[layers")
+    edit(copy / "areas.csv", "420702101,东沟镇", "420702100,东沟镇")
+    text = "\n".join(check_pack(copy))
+    for words in ("city.toml: not valid TOML", "wall.toml", "clauses.csv: file does not exist", "alerts.toml", "stands twice"):
+        assert words in text, words
 
 
 def test_a_pack_that_is_not_there_is_a_problem_not_a_crash(tmp_path):

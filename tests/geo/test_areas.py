@@ -6,14 +6,11 @@ import shapely
 from shapely import MultiPolygon, Point, Polygon, box
 
 from geo.areas import GRID_FROM_POINTS, AreaIndex, BadGeometry, geodesic_area_km2, label_point, polygonal
-from geo.distance import geodesic_m, haversine_m
-from geo.h3cells import cell_area_km2, cell_polygon, cell_text, cells
+from geo.distance import geodesic_m
+from geo.h3cells import cells
 
 
 def test_distances_are_those_of_section_7_3():
-    assert haversine_m(0, 0, 1, 0) == pytest.approx(111195.08, abs=0.01)
-    assert haversine_m(116.391, 39.907, 121.4737, 31.2304) == pytest.approx(1068223.4, abs=0.1)
-    assert haversine_m(120.1551, 30.2741, 120.2551, 30.3741) == pytest.approx(14689.05, abs=0.01)
     assert geodesic_m(120.1551, 30.2741, 120.2551, 30.3741) == pytest.approx(14675.96, abs=0.01)
 
 
@@ -110,18 +107,13 @@ def test_an_index_of_nothing_finds_nothing():
 
 
 @pytest.mark.parametrize(
-    ("resolution", "text", "km2"),
-    [
-        (7, "87309a42dffffff", 4.0137), (8, "88309a42c3fffff", 0.5736),
-        (9, "89309a42d5bffff", 0.08193), (10, "8a309a42c2cffff", 0.011705),
-    ],
-)  # fmt: skip
-def test_h3_cells_are_those_of_section_7_3(resolution, text, km2):
+    ("resolution", "text"),
+    [(7, "87309a42dffffff"), (8, "88309a42c3fffff"), (9, "89309a42d5bffff"), (10, "8a309a42c2cffff")],
+)
+def test_h3_cells_are_those_of_section_7_3(resolution, text):
     cell, known = cells([120.17], [30.25], resolution)
     assert cell.dtype == np.uint64 and known.all()
-    assert cell_text(cell[0]) == text
-    assert cell_area_km2(cell[0]) == pytest.approx(km2, rel=1e-3)
-    assert Polygon(cell_polygon(cell[0])).contains(Point(120.17, 30.25))
+    assert cell[0] == int(text, 16)
 
 
 def test_repeated_and_unknown_points_get_the_same_cells_as_single_ones():

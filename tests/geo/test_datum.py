@@ -8,7 +8,7 @@ from shapely import box
 
 from geo.areas import AreaIndex, polygonal
 from geo.crs import from_wgs84, to_wgs84
-from geo.datum import SWAPPED, datum_against_known, probable_datum
+from geo.datum import SWAPPED, probable_datum
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,3 @@ def test_few_points_far_from_any_border_give_no_verdict():
     assert probable_datum([], [], lambda x, y: middle.find(x, y) >= 0).probable is None
     edge = from_wgs84([115.9999] * 10, [30.5] * 10, "GCJ-02")
     assert probable_datum(*edge, lambda x, y: middle.find(x, y) >= 0).probable is None
-
-
-def test_known_sites_tell_the_datum_even_in_the_middle_of_the_city():
-    rng = np.random.default_rng(3)
-    lon, lat = rng.uniform(114.6, 114.9, 60), rng.uniform(30.2, 30.5, 60)
-    probable, median_m = datum_against_known(*from_wgs84(lon, lat, "BD-09"), lon, lat)
-    assert probable == "BD-09" and median_m["BD-09"] < 0.01 and median_m["WGS84"] > 500
-    assert datum_against_known(lon, lat, lon, lat)[0] is None
-    assert datum_against_known(lon, lat, lon, lat, "GCJ-02")[0] == "WGS84"
-    assert datum_against_known([np.nan], [np.nan], [1.0], [1.0]) == (None, {})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
+from data_pipeline.cities import load_pack
+from data_pipeline.ingest import desk
 from data_pipeline.ingest.remove import remove_simulated_records
+from data_pipeline.store import inbox
 from tests.ingest.stage import CITY, hour, stage
 
 
@@ -38,3 +43,30 @@ def test_nothing_simulated_is_nothing_removed(tmp_path: Path) -> None:
         with s.writer.commit("remove") as commit:
             assert remove_simulated_records(commit, CITY, "charging_stations") == 0
         assert s.present("charging_stations").height == 1
+
+
+def test_the_running_pipeline_does_it_through_its_inbox_after_reading_the_pack_anew(tmp_path: Path) -> None:
+    with stage(tmp_path) as s:
+        folder = tmp_path / "packs" / CITY
+        shutil.copytree(s.pack.folder, folder)
+        s.packs[CITY] = s.writer.packs[CITY] = load_pack(folder)
+        s.deliver("charging_stations", [s.station(1)])
+        row = {"site_id": "S1", "start_at": hour(8), "energy_kwh": 5}
+        s.deliver("charging_hourly", [row], is_simulated=True)
+        again = s.file([row])
+
+        def ask() -> dict:
+            number = inbox.hand_in(s.home, "remove_simulated", {"city": CITY, "dataset": "charging_hourly"})
+            assert desk.serve(s.writer) == 1
+            return json.loads((s.home.inbox / number / "answer.json").read_text())
+
+        refused = ask()
+        assert "still declared simulated" in refused["error"]["message"] and s.present("charging_hourly").height == 1
+        path = folder / "city.toml"
+        head, mark, tail = path.read_text(encoding="utf-8").partition("[sources.charging_hourly]")
+        path.write_text(head + mark + tail.replace('state = "simulated"', 'state = "real"', 1), encoding="utf-8")
+        assert ask()["ok"]["records_removed"] == 1
+        assert s.present("charging_hourly").height == 0
+        assert s.writer.packs[CITY].sources["charging_hourly"].state == "real", "so the simulator delivers it no more"
+        # what had been taken as simulated may come again, as real
+        assert s.writer.take(s.incoming("charging_hourly", again)).accepted == 1

@@ -5,15 +5,30 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+
+import fake_ledger
+import polars as pl
 
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.home import Home
+from data_pipeline.ledger.types import Ledger, ReportEntry
 from data_pipeline.metrics import Metric, metric, metrics
 from data_pipeline.plans import targets
-from data_pipeline.queries.types import Band, Card, Change, Event, Provenance, Reading, Snapshot, Source, Target
-from data_pipeline.times import Grain, period_end, period_start
+from data_pipeline.queries.types import (
+    Band,
+    Card,
+    Change,
+    Event,
+    Provenance,
+    Reading,
+    Snapshot,
+    Source,
+    StateChange,
+    Target,
+)
+from data_pipeline.times import Grain, local_day, period_end, period_start
 
 NOW = datetime(2026, 11, 22, 6, 20)
 TYPICAL = {"share": 0.82, "ratio": 1.4, "index": 63.0, "count": 2134.0, "kwh": 96420.0, "per_10k": 20.4,
@@ -26,10 +41,10 @@ class FakeQueries:
 
     def __init__(self, packs: dict[str, Pack] | None = None, built: tuple[str, ...] = ("420700", "511400", "500114"),
                  missing: tuple[str, ...] = (), stale: tuple[str, ...] = (), now: datetime = NOW,
-                 alerts: tuple[Event, ...] = ()) -> None:  # fmt: skip
+                 alerts: tuple[Event, ...] = (), no_reports: bool = False) -> None:  # fmt: skip
         self.packs = packs or load_packs()
         self.built, self.missing, self.stale, self.clock, self.alerts = built, missing, stale, now, alerts
-        self.number = 7
+        self.number, self.no_reports = 7, no_reports
         self.home = Home(Path("nowhere"))
         self.callbacks: list[Callable[[Snapshot], None]] = []
         self.cards = 0
@@ -127,7 +142,10 @@ class FakeQueries:
             *self.alerts,
             Event("a1", city, "alert", place.id, f"{place.name_zh}行程时间比 2.31，高于 2.0 已持续 30 分钟",
                   f"Travel time ratio of {place.name_en} 2.31, above 2.0 for 30 minutes", "medium", "in_hand", "市公安局",
-                  self.clock - timedelta(minutes=47), None, "指挥中心", "traffic.tti", 2.31, True, lon, lat),
+                  self.clock - timedelta(minutes=47), None, "指挥中心", "traffic.tti", 2.31, True, lon, lat,
+                  changed_at_utc=self.clock - timedelta(minutes=12),
+                  trail=(StateChange("open", self.clock - timedelta(minutes=47), "system"),
+                         StateChange("in_hand", self.clock - timedelta(minutes=12), "指挥中心", "已派人到场"))),
             Event("e1", city, "event", place.id, "暴雨蓝色预警", "Rainstorm warning, blue", "blue", "closed", "市应急管理局",
                   self.clock - timedelta(hours=30), self.clock - timedelta(hours=20), "", None, None, True),
             Event("e2", city, "event", place.id, "道路养护占道施工", "Road works", "minor", "open", "市交通局",
@@ -136,6 +154,16 @@ class FakeQueries:
 
     def targets(self, city: str) -> list[Target]:
         return targets(self.packs[city].folder / "plan", city)
+
+    def ledger(self, city: str, on: date | None = None) -> Ledger:
+        pack, today = self.packs[city], local_day(self.clock, self.packs[city].tz)
+        return fake_ledger.ledger(pack, min(on or today, today), empty=self.no_reports)
+
+    def report_revisions(self, city: str, subject_id: str) -> pl.DataFrame:
+        return fake_ledger.revisions(self.ledger(city), subject_id)
+
+    def report_entries(self, city: str, *, state: str | None = None, department: str | None = None, subject_id: str | None = None) -> list[ReportEntry]:
+        return []
 
     def provenance(self, metric_id: str, area: str, grain: Grain, start: datetime, as_of: datetime | None = None) -> Provenance:
         m, reading = metric(metric_id), self.reading(metric_id, area, grain, start)

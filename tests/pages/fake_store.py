@@ -68,6 +68,10 @@ class FakeStore(FakeQueries):
                                   self.clock - timedelta(hours=130 - number), 100, 90, 6, 4, 2, "accepted", ""))  # fmt: skip
         return [d for d in every if dataset in (None, d.dataset)][offset : offset + limit]
 
+    def site_deliveries(self, city: str, site_id: str, dataset: str | None = None, limit: int = 20, offset: int = 0) -> list[Delivery]:
+        wanted = {dataset, self.site(city, site_id).dataset}
+        return [d for d in self.deliveries(city, None, 1000) if d.dataset in wanted][offset : offset + limit]
+
     def quarantine(self, city: str, dataset: str | None = None, delivery_id: int | None = None, limit: int = 50, offset: int = 0) -> list[QuarantinedRow]:
         every = [
             QuarantinedRow(n, 12 + n % 2, city, "charging_hourly" if n % 2 else "road_speeds", n, "energy_kwh" if n % 2 else "speed_kmh",

@@ -118,3 +118,9 @@ def test_the_role_of_the_request_decides(client: TestClient) -> None:
         assert actions.current_user().label == "li"
     finally:
         reset_current(token)
+
+
+def test_an_alert_shows_since_when_it_is_in_hand_and_every_step_behind_one_word(tmp_path: Path) -> None:
+    said = words(region(page(make(home=Home(tmp_path)), "/events")["tree"], "v-events-list")["children"])
+    assert "最近变更：指挥中心 14:08" in said  # 06:08 UTC
+    assert "全部 2 次变更" in said and "2026年11月22日 13:33:00" in said and "系统自动" in said and "备注：已派人到场" in said

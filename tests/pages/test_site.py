@@ -84,6 +84,13 @@ def test_records_name_the_delivery_they_came_in() -> None:
     assert "充电站小时电量" in words(region(tree, "v-site-deliveries")["children"])
 
 
+def test_deliveries_page_by_address_as_far_back_as_they_go() -> None:
+    first = links(region(page(make(), "/site/420704001-0", AT)["tree"], "v-site-deliveries"))
+    assert first["下一页"] == "/site/420704001-0?city=420700&deliveries=20" and "130" in first and "12" not in first
+    last = links(region(page(make(), "/site/420704001-0", AT + "&deliveries=70")["tree"], "v-site-deliveries"))
+    assert last["上一页"] == "/site/420704001-0?city=420700&deliveries=50" and "12" in last and "下一页" not in last
+
+
 def test_neighbours_come_by_distance_along_the_earth() -> None:
     store = FakeStore()
     site = store.site("420700", "420704001-0")

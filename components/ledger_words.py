@@ -1,0 +1,124 @@
+"""Words of the ledger: status with its mark, amounts in the target's own unit, owners, dates, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from dash import html
+
+from components import formats
+from components.i18n import Lang, has, pick, t
+from components.svg import Svg
+from data_pipeline.ledger.types import STATUSES, LedgerTarget, PaceStatus
+from data_pipeline.queries.types import Target
+
+# a shape each, so that a status is known without its colour; only `stalled` takes the signal colour
+SHAPES: dict[PaceStatus, str] = {
+    "stalled": "M1.5 1.5h9v9h-9z",
+    "behind": "M1 2h10l-5 9z",
+    "at_risk": "M6 .8l5.2 5.2L6 11.2.8 6z",
+    "catching_up": "M1.5 1.5L6 6l-4.5 4.5M6.2 1.5L10.7 6l-4.5 4.5",
+    "no_data": "M6 1.2a4.8 4.8 0 1 0 .01 0z",
+    "on_track": "M6 1.8a4.2 4.2 0 1 0 .01 0z",
+    "ahead": "M1 10h10L6 1z",
+    "done_late": "M1 5.2l3.4 3.4L11 2M1.5 11.2h9",
+    "done": "M1 6.4l3.4 3.6L11 2.4",
+    "not_measurable": "M1.5 6h9",
+}
+
+
+def status_sign(status: PaceStatus, label: str | None = None) -> Svg:
+    """The shape of a status, 12 × 12; `label` only where no word stands beside it."""
+    return Svg([("path", {"d": SHAPES[status]})], viewBox="0 0 12 12", className=f"sign is-{status}", label=label)
+
+
+def status_word(status: PaceStatus, lang: Lang) -> str:
+    """The word of a status."""
+    return t(f"ledger.status.{status}", lang)
+
+
+def status_mark(status: PaceStatus, lang: Lang, title: str = "") -> html.Span:
+    """Shape and word of a status; `title` says why it is so."""
+    return html.Span([status_sign(status), status_word(status, lang)], className=f"status-mark is-{status}",
+                     **({"title": title} if title else {}))  # fmt: skip
+
+
+def reason_words(row: LedgerTarget, lang: Lang) -> str:
+    """Why the status is what it is: the reason's own words, else those of the status."""
+    key = f"ledger.reason.{row.reason}"
+    return t(key, lang) if row.reason and has(key, lang) else t(f"ledger.why.{row.status}", lang)
+
+
+def target_name(target: Target, lang: Lang) -> str:
+    """The indicator in the language of the page."""
+    return pick(target.indicator_zh, target.indicator_en, lang)
+
+
+def digits(value: float, goal: float | None) -> int:
+    """Decimals that tell `value` from `goal`: none for whole numbers and hundreds, two below ten."""
+    size = abs(goal if goal else value)
+    if value == int(value) or size >= 100:
+        return 0
+    return 1 if size >= 10 else 2
+
+
+def target_unit(target: Target, lang: Lang) -> str:
+    """The printed unit in the language of the page; empty for a target without figure."""
+    return pick(target.unit_zh, target.unit_en, lang)
+
+
+def amount(value: float | None, target: Target, lang: Lang, *, signed: bool = False) -> str:
+    """`value` in the target's unit as printed: `1,980 个`, `86.5%`; None is "no data"."""
+    if value is None:
+        return t("state.no_data", lang)
+    unit = target_unit(target, lang)
+    sign = "+" if signed and value > 0 else ""
+    gap = "" if unit in ("%", "") else " "
+    return f"{sign}{formats.number(value, digits(value, target.value))}{gap}{unit}"
+
+
+def span(low: float, high: float, target: Target, lang: Lang) -> str:
+    """An interval in the target's unit, the unit once."""
+    figures = [formats.number(v, digits(v, target.value)) for v in (low, high)]
+    unit = target_unit(target, lang)
+    gap = "" if unit in ("%", "") else " "
+    return t("ledger.span", lang, low=figures[0], high=figures[1]) + gap + unit
+
+
+def day(at: date | None, lang: Lang) -> str:
+    """A date in full; None is an em dash."""
+    return "—" if at is None else t("time.date", lang, year=at.year, month=at.month, day=at.day)
+
+
+def short_day(at: date | str | None) -> str:
+    """A date in figures, for narrow columns: `2022-12-31`; none is an em dash."""
+    return str(at) if at else "—"
+
+
+def owner_names(zh: Sequence[str] | str, departments: Mapping[str, str]) -> list[str]:
+    """Offices (a `;`-list or several) under the names of the page's language (`departments`: as printed → name)."""
+    listed = [part for part in zh.split(";") if part] if isinstance(zh, str) else list(zh)
+    return [departments.get(name, name) for name in listed]
+
+
+def join(words: Sequence[str], lang: Lang) -> str:
+    """A list in one line."""
+    return t("ledger.comma", lang).join(words)
+
+
+def counts(rows: Sequence[LedgerTarget]) -> dict[PaceStatus, int]:
+    """How many of `rows` have each status, worst first, without those nobody has."""
+    found = {status: sum(row.status == status for row in rows) for status in STATUSES}
+    return {status: n for status, n in found.items() if n}
+
+
+def method_words(method: str, lang: Lang) -> str:
+    """The words for a forecast's method; an unknown one as it is."""
+    key = f"ledger.method.{method}"
+    return t(key, lang) if has(key, lang) else method
+
+
+def simulated_mark(is_simulated: bool, lang: Lang) -> list[html.Span]:
+    """[模拟] where a figure rests on simulated reports, else nothing."""
+    return [html.Span(t("state.simulated", lang), className="mark mark-simulated")] if is_simulated else []

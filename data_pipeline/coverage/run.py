@@ -1,0 +1,172 @@
+"""Bring a city's modelled coverage up to date with its register, and deliver what comes of it.
+
+The results enter by the ordinary door: files whose bytes are kept, checked against their
+contracts, located, with a delivery behind every figure. `computed_at` is when the model was run;
+they are simulated where a station of the register is.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data_pipeline.contracts import contract
+from data_pipeline.coverage import measured, places, results
+from data_pipeline.coverage.assumptions import Assumptions, assumptions
+from data_pipeline.coverage.register import DATASET, in_service, network
+from data_pipeline.coverage.stored import Model, Stored
+from data_pipeline.ingest.types import Incoming
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import local_day
+
+if TYPE_CHECKING:
+    from data_pipeline.cities import Pack
+    from data_pipeline.ingest.writer import Writer
+
+OPERATOR = "coverage model"
+SOURCE = "覆盖模型 coverage model"
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """What a run did. `is_new` is False where the results were up to date; `seconds` by step."""
+
+    city: str
+    stations: int = 0
+    added: int = 0
+    removed: int = 0
+    is_new: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = None, now: datetime | None = None) -> Run:
+    """Run the model where the stations in service have changed, deliver the results in one commit.
+
+    Without a single 5G station with a point nothing is modelled: no figure, not a coverage of 0.
+    Drive tests are compared with the model anew when it ran, or when a newer day of them is there.
+
+    Parameters
+    ----------
+    writer : Writer
+        Outside any commit.
+    pack : Pack
+    given : Assumptions, optional
+        The product's where not given.
+    now : datetime, optional
+        Naive UTC; decides which stations are in service.
+
+    Raises
+    ------
+    StoreError
+        The disk cannot take the state or the results.
+    """
+    given, now = given or assumptions(), now or writer.now()
+    lake, run, clock = writer.lake, Run(pack.id), _Clock()
+    stations = in_service(lake, pack.id, local_day(now, pack.tz), given.terms.technology)
+    run.stations = stations.height
+    if stations.is_empty():
+        return run
+    stored = Stored(writer.home, pack, given)
+    ground, h3 = stored.ground()
+    clock.lap(run, "ground")
+    net = network(stations, ground, given, stored.carriers())
+    model, update = stored.update(ground, h3, net)
+    run.added, run.removed = update.added, update.removed
+    clock.lap(run, "model")
+    frames: dict[str, pl.DataFrame] = {}
+    if not update.is_nothing or not _has_results(lake, pack.id):
+        labels = results.labels_of(model, given)
+        frames["coverage_results"] = results.by_piece(model, given, labels, now)
+        frames["coverage_cells"] = _changed(lake, pack.id, results.by_h3(model, given, now), "coverage_cells")
+        frames["weak_patches"] = results.weak_patches(model, labels, now)
+        covered = model.served.covered(net.terms(given))
+        found = places.covered_places(places.key_places(lake, ground, given), ground, covered, now)
+        frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places")
+        clock.lap(run, "results")
+    compared = _compare(lake, pack, model, given, now, bool(frames))
+    if compared is not None:
+        frames["coverage_errors"], tests_simulated = compared
+        clock.lap(run, "drive tests")
+    frames = {dataset: frame for dataset, frame in frames.items() if frame.height}
+    if frames:
+        simulated = dict.fromkeys(frames, net.is_simulated)
+        if compared is not None:
+            simulated["coverage_errors"] = net.is_simulated or tests_simulated
+        run.rows = _deliver(writer, pack, frames, simulated, now)
+        run.is_new = True
+        clock.lap(run, "commit")
+    log.info("coverage of %s: %d stations, %d added, %d removed, %s", pack.id, run.stations, run.added, run.removed, run.seconds)
+    return run
+
+
+def _has_results(lake: Lake, city: str) -> bool:
+    table = contract("coverage_results").table
+    return bool(lake.value(f'SELECT count(*) FROM "{table}" WHERE city = ? AND known_to_utc IS NULL', [city]))
+
+
+def _changed(lake: Lake, city: str, frame: pl.DataFrame, dataset: str) -> pl.DataFrame:
+    """Rows that say something else than the present records: the rest need not be written again."""
+    rules = contract(dataset)
+    names = [c for c in rules.columns if c != "computed_at"]
+    quoted = ", ".join(f'"{c}"' for c in names)
+    present = lake.frame(f'SELECT {quoted} FROM "{rules.table}" WHERE city = ? AND known_to_utc IS NULL', [city])
+    return frame.join(present.select(names), on=names, how="anti", nulls_equal=True)
+
+
+def _compare(
+    lake: Lake, pack: Pack, model: Model, given: Assumptions, now: datetime, is_new: bool
+) -> tuple[pl.DataFrame, bool] | None:
+    """Errors of the model against the drive tests, and whether those are simulated; None where nothing has changed."""
+    tests, made = contract(measured.DATASET).table, contract("coverage_errors").table
+    newest = lake.value(f'SELECT max(local_day) FROM "{tests}" WHERE city = ?', [pack.id])
+    compared = lake.value(f'SELECT max(local_day) FROM "{made}" WHERE city = ?', [pack.id])
+    if newest is None or (not is_new and compared is not None and newest < compared):
+        return None
+    today = local_day(now, pack.tz)
+    if not is_new and compared is not None and compared >= today:
+        return None
+    found = measured.samples(lake, pack.id, now, given.terms.technology)
+    simulated = bool(found["is_simulated"].any()) if found.height else False
+    return measured.errors(model, found, given, now), simulated
+
+
+def _deliver(writer: Writer, pack: Pack, frames: dict[str, pl.DataFrame], simulated: dict[str, bool], now: datetime) -> dict[str, int]:
+    rows = {}
+    with tempfile.TemporaryDirectory(prefix="coverage-") as folder, writer.commit(f"coverage model {pack.id}") as commit:
+        for dataset, frame in frames.items():
+            filename = f"{pack.id}_{dataset}_{now:%Y%m%dT%H%M%S}.parquet"
+            path = Path(folder) / filename
+            # a file says its times with their zone, else they are read as the city's own clock
+            frame.with_columns(pl.col("computed_at").dt.replace_time_zone("UTC")).write_parquet(path)
+            receipt = commit.take(Incoming(path, pack.id, dataset, SOURCE, filename, operator=OPERATOR, is_simulated=simulated[dataset]))
+            rows[dataset] = receipt.accepted
+            if receipt.quarantined or receipt.status == "refused":
+                log.warning("coverage of %s: %d rows of %s were refused: %s", pack.id, receipt.quarantined, dataset, receipt.message)
+    return rows
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.since = time.perf_counter()
+
+    def lap(self, run: Run, step: str) -> None:
+        """Note the seconds since the last lap."""
+        now = time.perf_counter()
+        run.seconds[step], self.since = round(now - self.since, 3), now
+
+
+def register_version(lake: Lake, city: str) -> int:
+    """Number of the last commit that changed the register or the drive tests; 0 where there is none."""
+    return lake.value(
+        "SELECT max(commit_seq) FROM deliveries WHERE city = ? AND list_contains(?, dataset) AND accepted > 0",
+        [city, [DATASET, measured.DATASET]],
+    ) or 0

@@ -1,0 +1,348 @@
+"""Checks of a department's entry before it is taken in: errors refuse it, warnings must be confirmed with a reason.
+
+==================  =======  ======================================================================================
+unknown_subject     error    no such target, project or system in the city's plans (did you mean)
+not_reported        error    the subject takes no reports: a provincial plan, a direction, a row that restates another
+nothing_said        error    neither the value nor the stage that this subject needs
+unknown_stage       error    not a stage of this kind of subject (did you mean)
+unknown_department  error    no office of the plan (did you mean)
+future, too_old     error    data date after today, or more than ten years ago
+bounds              error    a negative figure, a percentage or a progress outside 0–100 %
+same_accepted       error    the same report was accepted already
+same_waiting        error    a report of this data date waits for its reviewer
+blocked_who         error    blocked without cause or without who has to act
+done_later          error    done, with a day of completion after the data date
+decrease            warning  a cumulative figure falls (or a later figure is below this one)
+jump                warning  far beyond what the history makes likely, see `is_jump`
+not_owner           warning  the office is neither lead nor responsible for it
+went_back           warning  the stage goes back
+overdue_day         warning  the expected day lies before the data date, and it is not done
+not_whole           warning  a count that is not a whole number
+above_planned       warning  more invested than planned, by a fifth or more
+==================  =======  ======================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from data_pipeline.errors import did_you_mean
+from data_pipeline.ledger.types import ReportEntry
+from data_pipeline.plans import PlanFacts, PlanProject, System
+
+if TYPE_CHECKING:
+    from data_pipeline.ledger.entries import Draft
+    from data_pipeline.queries.types import Target
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "target": ("not_started", "under_way", "done"),
+    "project": ("reserve", "new_start", "under_construction", "done", "stopped"),
+    "system": ("not_started", "building", "trial", "in_service", "stopped"),
+}
+STAGED_GROUPS = ("在建", "新开工", "储备")
+OLDEST_DAYS = 3653
+COUNTED_UNITS = frozenset(["个", "家", "座", "户", "根", "部", "条", "项", "级", "位", "次"])
+JUMP_SPREADS, JUMP_FLOOR_SHARE, JUMP_FROM = 5.0, 0.02, 6
+SAYS = {
+    "unknown_subject": "subject_id: unknown {kind} {got!r}{near}",
+    "not_reported": "subject_id: {got} takes no reports ({why})",
+    "nothing_said": "{name}: missing; {got} needs it",
+    "unknown_stage": "stage: {got!r} is none of {allowed}{near}",
+    "unknown_department": "department: unknown office {got!r}{near}",
+    "future": "data_on: {got} is after today, {today}",
+    "too_old": "data_on: {got} is more than ten years ago",
+    "bounds": "{name}: {got} is outside {allowed}",
+    "same_accepted": "data_on: the same report of {got} was accepted already",
+    "same_waiting": "data_on: a report of {got} waits for its reviewer",
+    "blocked_who": "{name}: missing; what is blocked names cause and who has to act",
+    "done_later": "expected_on: done, but on {got}, after the data date {data_on}",
+    "decrease": "value: {got} is below {before} of {on}; a cumulative figure does not fall",
+    "jump": "value: {got} after {before} of {on}: a step of {step} a month, usual is {usual}",
+    "not_owner": "department: {got} is neither lead nor responsible ({owners})",
+    "went_back": "stage: {got} after {before} of {on}",
+    "overdue_day": "expected_on: {got} lies before the data date {data_on}, and it is not done",
+    "not_whole": "value: {got} {unit} is not a whole number",
+    "above_planned": "invested_yi_yuan: {got} of {planned} planned",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check noticed; `args` fill the sentence of its code (`SAYS`, and the texts on screen)."""
+
+    level: Literal["error", "warning"]
+    code: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Past:
+    """An accepted report on the same subject."""
+
+    data_on: date
+    value: float | None
+    stage: str | None
+    expected_on: date | None
+    progress_share: float | None
+    invested_yi_yuan: float | None
+    blocked: bool | None
+    blocked_cause: str | None
+
+
+def say(finding: Finding) -> str:
+    """A finding as an English sentence, for errors and logs; screens have texts of their own."""
+    return SAYS[finding.code].format(**finding.args)
+
+
+def packed(finding: Finding) -> str:
+    """A warning as an entry keeps it: JSON of its code and what fills its sentence."""
+    return json.dumps({"code": finding.code, **finding.args}, ensure_ascii=False)
+
+
+def unpacked(text: str) -> Finding:
+    """The warning an entry kept; the reverse of `packed`."""
+    args = json.loads(text)
+    return Finding("warning", args.pop("code"), args)
+
+
+def check(
+    draft: Draft, facts: PlanFacts, past: Sequence[Past], waiting: Sequence[ReportEntry], today: date, districts: Sequence[str] = ()
+) -> list[Finding]:
+    """Everything the checks notice on a draft, errors first.
+
+    Parameters
+    ----------
+    past : accepted reports on the subject, by data date
+    waiting : entries on the subject that wait for their reviewer
+    today : the city's calendar day
+    districts : ids of the districts, for `target@district` subjects
+    """
+    found = _Findings()
+    subject = find_subject(draft.subject, draft.subject_id, facts, districts)
+    if subject is None:
+        known = subject_ids(draft.subject, facts)
+        found.error("unknown_subject", kind=draft.subject, got=draft.subject_id, near=_near(draft.subject_id, known))
+        return found.listed
+    why = takes_no_reports(subject, facts)
+    if why:
+        found.error("not_reported", got=draft.subject_id, why=why)
+        return found.listed
+    _check_department(draft, subject, facts, found)
+    _check_day(draft, today, found)
+    _check_stage(draft, subject, past, found)
+    _check_numbers(draft, subject, past, found)
+    if getattr(subject, "kind", "") == "quantified":
+        _check_value(draft, subject, facts, past, found)  # type: ignore[arg-type]
+    elif _is_group(subject) and draft.invested_yi_yuan is None and draft.progress_share is None:
+        found.error("nothing_said", name="invested_yi_yuan", got=draft.subject_id)
+    _check_twice(draft, past, waiting, found)
+    return sorted(found.listed, key=lambda finding: finding.level != "error")
+
+
+class _Findings:
+    def __init__(self) -> None:
+        self.listed: list[Finding] = []
+
+    def error(self, code: str, **args: Any) -> None:
+        self.listed.append(Finding("error", code, args))
+
+    def warn(self, code: str, **args: Any) -> None:
+        self.listed.append(Finding("warning", code, args))
+
+
+# ---------------------------------------------------------------------- subjects
+
+
+def find_subject(kind: str, subject_id: str, facts: PlanFacts, districts: Sequence[str] = ()) -> Target | PlanProject | System | None:
+    """The target, project or system of an id; a target's district share is `target@district`. None: there is none."""
+    if kind == "target":
+        target_id, _, area = subject_id.partition("@")
+        if area and area not in districts:
+            return None
+        return next((t for t in facts.targets if t.target_id == target_id), None)
+    if kind == "project":
+        return next((p for p in facts.projects if p.project_id == subject_id), None)
+    return next((s for s in facts.systems if s.system_id == subject_id), None)
+
+
+def subject_ids(kind: str, facts: PlanFacts) -> list[str]:
+    """Ids of all subjects of a kind."""
+    if kind == "target":
+        return [t.target_id for t in facts.targets]
+    return [p.project_id for p in facts.projects] if kind == "project" else [s.system_id for s in facts.systems]
+
+
+def takes_no_reports(subject: Target | PlanProject | System, facts: PlanFacts) -> str:
+    """Why nobody reports on a subject: provincial, direction, same_as, not_track, group; "" where departments do."""
+    if facts.plan(subject.plan_id).is_provincial:
+        return "provincial"
+    if isinstance(subject, System):
+        return "" if subject.dashboard_role == "track" else "not_track"
+    if isinstance(subject, PlanProject):
+        # a total of several: the projects in it are reported on; a group of one printed stage reports its money
+        return "group" if _is_group(subject) and subject.stage not in STAGED_GROUPS else ""
+    return "direction" if subject.kind == "direction" else "same_as" if subject.same_as else ""
+
+
+def owners(subject: Target | PlanProject | System, facts: PlanFacts) -> tuple[str, ...]:
+    """Offices that answer for a subject: printed with it, else with its clause, lead first; the issuer where none is named."""
+    clause = next(c for c in facts.clauses if (c.plan_id, c.clause) == (subject.plan_id, subject.clause))
+    if isinstance(subject, (PlanProject, System)):
+        printed = subject.lead_depts_zh
+    else:
+        printed = (*(office for office in subject.lead_dept_zh.split(";") if office), *subject.responsible_depts_zh)
+    named = tuple(dict.fromkeys((*printed, *clause.lead_depts_zh, *clause.responsible_depts_zh)))
+    return named or (facts.plan(subject.plan_id).issuer,)
+
+
+def reporting_office(subject: Target | PlanProject | System, facts: PlanFacts) -> str:
+    """The one office that is asked for the report: the first of `owners`."""
+    return owners(subject, facts)[0]
+
+
+# ---------------------------------------------------------------------- the checks
+
+
+def _check_department(draft: Draft, subject: Target | PlanProject | System, facts: PlanFacts, found: _Findings) -> None:
+    allowed = owners(subject, facts)
+    offices = {*facts.department_names, *(plan.issuer for plan in facts.plans)}
+    if draft.department not in offices:
+        found.error("unknown_department", got=draft.department, near=_near(draft.department, sorted(offices)))
+    elif draft.department not in allowed:
+        found.warn("not_owner", got=draft.department, owners=", ".join(allowed[:4]))
+
+
+def _check_day(draft: Draft, today: date, found: _Findings) -> None:
+    if draft.data_on > today:
+        found.error("future", got=draft.data_on.isoformat(), today=today.isoformat())
+    elif (today - draft.data_on).days > OLDEST_DAYS:
+        found.error("too_old", got=draft.data_on.isoformat())
+
+
+def _check_stage(draft: Draft, subject: Target | PlanProject | System, past: Sequence[Past], found: _Findings) -> None:
+    allowed = STAGES[draft.subject]
+    quantified = getattr(subject, "kind", "") == "quantified"
+    if not draft.stage:
+        if not quantified and not _is_group(subject):
+            found.error("nothing_said", name="stage", got=draft.subject_id)
+        return
+    if draft.stage not in allowed:
+        found.error("unknown_stage", got=draft.stage, allowed=", ".join(allowed), near=_near(draft.stage, allowed))
+        return
+    done = draft.stage in ("done", "in_service")
+    if done and draft.expected_on is not None and draft.expected_on > draft.data_on:
+        found.error("done_later", got=draft.expected_on.isoformat(), data_on=draft.data_on.isoformat())
+    if not done and draft.expected_on is not None and draft.expected_on < draft.data_on:
+        found.warn("overdue_day", got=draft.expected_on.isoformat(), data_on=draft.data_on.isoformat())
+    before = next((p for p in reversed(past) if p.stage and p.data_on < draft.data_on), None)
+    if before is not None and before.stage in allowed and allowed.index(draft.stage) < allowed.index(before.stage):
+        found.warn("went_back", got=draft.stage, before=before.stage, on=before.data_on.isoformat())
+
+
+def _is_group(subject: object) -> bool:
+    return isinstance(subject, PlanProject) and subject.row_type == "group"
+
+
+def _check_numbers(draft: Draft, subject: Target | PlanProject | System, past: Sequence[Past], found: _Findings) -> None:
+    if draft.progress_share is not None and not 0 <= draft.progress_share <= 1:
+        found.error("bounds", name="progress_share", got=_plain(draft.progress_share), allowed="0–1")
+    if draft.invested_yi_yuan is not None and draft.invested_yi_yuan < 0:
+        found.error("bounds", name="invested_yi_yuan", got=_plain(draft.invested_yi_yuan), allowed="0 …")
+    if draft.blocked:
+        for name in ("blocked_cause", "blocked_owner"):
+            if not getattr(draft, name):
+                found.error("blocked_who", name=name)
+    planned = subject.investment_yi_yuan if isinstance(subject, PlanProject) else None
+    if planned and draft.invested_yi_yuan is not None and draft.invested_yi_yuan >= 1.2 * planned:
+        found.warn("above_planned", got=_plain(draft.invested_yi_yuan), planned=_plain(planned))
+    for name in ("progress_share", "invested_yi_yuan"):
+        now, before = getattr(draft, name), [p for p in past if getattr(p, name) is not None and p.data_on < draft.data_on]
+        if now is not None and before and now < getattr(before[-1], name):
+            found.warn("decrease", got=_plain(now), before=_plain(getattr(before[-1], name)), on=before[-1].data_on.isoformat())
+
+
+def _check_value(draft: Draft, target: Target, facts: PlanFacts, past: Sequence[Past], found: _Findings) -> None:
+    value = draft.value
+    if value is None:
+        found.error("nothing_said", name="value", got=draft.subject_id)
+        return
+    if value < 0 or (target.unit_zh == "%" and value > 100):
+        found.error("bounds", name="value", got=_plain(value), allowed="0–100 %" if target.unit_zh == "%" else "0 …")
+        return
+    if target.unit_zh in COUNTED_UNITS and not float(value).is_integer():
+        found.warn("not_whole", got=_plain(value), unit=target.unit_zh)
+    known = [p for p in past if p.value is not None]
+    before = [p for p in known if p.data_on < draft.data_on]
+    after = next((p for p in known if p.data_on > draft.data_on), None)
+    if facts.rule_of(target).cumulative:
+        for other, falls in ((before[-1] if before else None, True), (after, False)):
+            if other is not None and (value < other.value if falls else value > other.value):  # type: ignore[operator]
+                got, than = (value, other.value) if falls else (other.value, value)
+                on = other.data_on if falls else draft.data_on
+                found.warn("decrease", got=_plain(got), before=_plain(than), on=on.isoformat())
+    jump = is_jump(value, draft.data_on, before, float(target.value or 0.0))
+    if jump is not None:
+        step, usual = jump
+        found.warn("jump", got=_plain(value), before=_plain(before[-1].value), on=before[-1].data_on.isoformat(),
+                   step=_rounded(step), usual=usual)  # fmt: skip
+
+
+def is_jump(value: float, on: date, before: Sequence[Past], goal: float) -> tuple[float, str] | None:
+    """Step per month and the usual range, where the step lies far outside what was seen; else None.
+
+    With six steps or more: further from their median than five robust standard deviations (1.4826 × the median
+    absolute deviation), which count at least as 2 % of the goal and as one unit. With fewer: more than three times
+    the last value and more than a tenth of the goal.
+    """
+    if not before:
+        return None
+    last = before[-1]
+    step = (value - last.value) / _months(last.data_on, on)  # type: ignore[operator]
+    pairs = zip(before, before[1:], strict=False)
+    steps = [(b.value - a.value) / _months(a.data_on, b.data_on) for a, b in pairs]  # type: ignore[operator]
+    if len(steps) < JUMP_FROM:
+        big = abs(value) > 3 * abs(last.value or 0.0) and abs(value - (last.value or 0.0)) > max(0.1 * goal, 1.0)
+        return (step, f"≤ {_plain(3 * abs(last.value or 0.0))}") if last.value and big else None
+    middle = statistics.median(steps)
+    spread = 1.4826 * statistics.median(abs(s - middle) for s in steps)
+    allowed = JUMP_SPREADS * max(spread, JUMP_FLOOR_SHARE * abs(goal), 0.4 if goal < 10 else 1.0)
+    if abs(step - middle) <= allowed:
+        return None
+    return step, f"{_rounded(middle - allowed)} … {_rounded(middle + allowed)}"
+
+
+def _months(first: date, last: date) -> float:
+    return max((last - first).days / 30.4375, 0.5)
+
+
+def _check_twice(draft: Draft, past: Sequence[Past], waiting: Sequence[ReportEntry], found: _Findings) -> None:
+    same = next((p for p in past if p.data_on == draft.data_on), None)
+    if same is not None and all(_same(getattr(same, name), getattr(draft, name)) for name in _CONTENT):
+        found.error("same_accepted", got=draft.data_on.isoformat())
+    if any(entry.data_on == draft.data_on for entry in waiting):
+        found.error("same_waiting", got=draft.data_on.isoformat())
+
+
+_CONTENT = ("value", "stage", "expected_on", "progress_share", "invested_yi_yuan", "blocked", "blocked_cause")
+
+
+def _same(old: object, new: object) -> bool:
+    return (old or None) == (new or None)
+
+
+def _near(got: str, known: Sequence[str]) -> str:
+    near = did_you_mean(got, known)
+    return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+def _plain(number: float | None) -> str:
+    return "" if number is None else f"{number:.10g}"
+
+
+def _rounded(number: float) -> str:
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"

@@ -1,0 +1,60 @@
+"""`/plan/systems` — how much of what the plan asked for works, and what is still to be built or connected?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from components import ledger_systems
+from components.i18n import pick, t
+from data_pipeline.errors import UnknownId
+from data_pipeline.ledger.types import LedgerSystem
+from pages import Page, PageRequest, View, plan_frame
+
+
+def build(request: PageRequest) -> View:
+    """The systems of the city's plans by their role; `role=` shows one kind only."""
+    if (absent := plan_frame.no_plan(request, "systems")) is not None:
+        return absent
+    lang, city = request.lang, request.city
+    ledger = plan_frame.ledger_of(request)
+    words = plan_frame.words(request, ledger)
+    chosen = request.params.get("role", "")
+    if chosen and chosen not in ledger_systems.ROLES:
+        raise UnknownId("role", chosen, ledger_systems.ROLES)
+    metrics = {m.id: m for m in request.queries.metrics_for(city.id)}
+
+    def metric_link(metric_id: str) -> tuple[str, str] | None:
+        metric = metrics.get(metric_id)
+        return (pick(metric.name_zh, metric.name_en, lang), request.href("/", city=city.id, metric=metric_id)) if metric else None
+
+    reasons = {row["system_id"]: (row.get("reason_zh", ""), row["reason"]) for row in city.plan("systems")}
+    body: list[Any] = [
+        ledger_systems.works_summary(ledger.systems, lang, chosen, lambda r: request.href(role=r)),
+        html.P(t("ledger.works_note", lang), className="note"),
+    ]
+    for role in ledger_systems.ROLES:
+        own = [row for row in ledger.systems if row.system.dashboard_role == role]
+        if not own or (chosen and chosen != role):
+            continue
+        head = html.H2([t(f"ledger.role.{role}", lang), html.Small(t("ledger.n_systems", lang, n=len(own)))])
+        if role == "track":
+            listed = ledger_systems.track_table(own, words)
+        elif role == "out":
+            listed = ledger_systems.out_table(own, words, reasons)
+        else:
+            listed = ledger_systems.feed_table(own, words, city.tz, metric_link, request.now_utc)
+        body.append(html.Section([head, listed]))
+    if not ledger.systems:
+        body = [html.P(t("ledger.no_systems", lang), className="nothing")]
+    return plan_frame.view(request, ledger, "systems", body, digest=tuple(_state(row) for row in ledger.systems))
+
+
+def _state(row: LedgerSystem) -> tuple:
+    """What of a system can change on the page; its freshness by the hour, so that the page is not sent every minute."""
+    fresh = row.data_as_of_utc.replace(minute=0, second=0, microsecond=0) if row.data_as_of_utc else None
+    return (row.stage, row.works, row.is_overdue, fresh, row.is_simulated)
+
+
+PAGE = Page(id="plan-systems", pattern="/plan/systems", build=build, order=23)
