@@ -21,6 +21,8 @@ trend               `trend(series, metric, tz, lang, theme, id=…, compare=…,
 ranking             `ranking(readings, names, metric, href, tz, lang, now, id=…, limit=…, current=…)`
 city_map            `map_figure(base, layer, places, readings, metric, theme, lang, events=…)`,
                     `classes(…)`, `legend(…)`, `BaseMap`, `Place`
+map_frame           `map_box(figure, lang, id=…, label=…)`: the box with its bar of scale, folded on a phone; `credits(city, lang, href)`,
+                    `sketches(city, lang, approximate=…)`: who drew it, by which approval, and what of it is a sketch
 plan                `plan_strip(targets, lang, today, id=…)`, `target_list(…)`, `target_value`, `deadline_words`
 ticker              `ticker(events, names, tz, lang, now, id=…, href=…, limit=…)`, `sort_events`, `is_signal`
 sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the opening sentence by rule
@@ -28,7 +30,7 @@ drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang
 table               `table(columns, rows, lang, id=…, caption=…, numeric=…)`, `pager(…)`
 states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulated_badge(…)`
 cells               `cell(value, column, tz, lang)`, `label(name, contract, lang)`, `attributes(…)`, `unit_words(…)`:
-                    cells of records and registers as words, by the contract's column
+                    cells of records and registers as words, by the contract's column; `office(name, names, lang)`
 compare             `rank_of(readings, area)`, `comparison(city, siblings, area, metric, lang, region=…)`
 dots                `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
                     `site_map(base, box, layer, theme, revision=…)`: single places on maps

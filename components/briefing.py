@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from components import formats, ticker
@@ -38,6 +39,13 @@ from data_pipeline.queries.types import Card, Event, Reading, Target
 MOST_EVENTS, MOST_WORST, MOST_BLOCKED, MOST_NAMED = 14, 8, 20, 3
 
 
+class PlanStageSum(StageSum, Protocol):
+    """Sums of one stage of one plan."""
+
+    @property
+    def plan_id(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Issue:
     """What every briefing says of itself: city, language, clock, offices' names (as printed → name), snapshot."""
@@ -56,7 +64,7 @@ class Issue:
 
 
 def ledger_brief(
-    issue: Issue, ledger: Ledger, sums: Sequence[StageSum], freeze: Freeze | None, *, part: str = "ledger", target: str = ""
+    issue: Issue, ledger: Ledger, sums: Sequence[PlanStageSum], freeze: Freeze | None, *, part: str = "ledger", target: str = ""
 ) -> Brief:
     """The ledger as a briefing: counts by status, targets worst first with their paths, departments, projects, systems.
 
@@ -221,7 +229,7 @@ def _target(issue: Issue, row: LedgerTarget, axis: TimeAxis) -> tuple[Cell, ...]
     elif row.last_report is not None and row.last_report.expected_on is not None:
         outlook = Cell(short_day(row.last_report.expected_on), issue.t("expected_done"))
     else:
-        outlook = Cell("—", reason_words(row, lang) if row.status != "done" else "", tone="quiet")
+        outlook = Cell(reason_words(row, lang) if row.status != "done" else "—", tone="quiet")
     stage = row.last_report.stage if row.last_report is not None else ""
     if pace is not None:
         actual = Cell(amount(pace.actual, one, lang), short_day(pace.actual_on), value=pace.actual, places=2)
@@ -273,13 +281,15 @@ def _departments(issue: Issue, ledger: Ledger) -> list[Section]:
     return [Section(issue.t("departments"), (Table("departments", "", columns, tuple(rows), note=issue.t("dep.note")),))]
 
 
-def _projects(issue: Issue, ledger: Ledger, sums: Sequence[StageSum]) -> list[Section]:
+def _projects(issue: Issue, ledger: Ledger, sums: Sequence[PlanStageSum]) -> list[Section]:
     if not sums:
         return []
     lang = issue.lang
     columns = tuple(Column(issue.t(f"prj.{key}"), 2.0 if key == "stage" else 1.4, key != "stage")
                     for key in ("stage", "number", "planned", "invested", "blocked"))  # fmt: skip
-    rows = [(Cell(stage_word(s.stage, lang)), _whole(s.projects_n), _money(s.planned_yi_yuan, lang), _money(s.invested_yi_yuan, lang),
+    plans = {row.plan.plan_id: pick(row.plan.title_zh, row.plan.title_en, lang) for row in ledger.projects}
+    several = len({s.plan_id for s in sums}) > 1
+    rows = [(Cell(stage_word(s.stage, lang), plans.get(s.plan_id, "") if several else ""), _whole(s.projects_n), _money(s.planned_yi_yuan, lang), _money(s.invested_yi_yuan, lang),
              _whole(s.blocked_n)) for s in sums]  # fmt: skip
     total = [Cell(issue.t("label.total"), tone="strong")]
     for i in range(1, 5):

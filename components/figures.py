@@ -14,7 +14,7 @@ from components.i18n import Lang, pick, t
 from components.ids import figure_key, live_id
 from components.states import mark
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Card, Reading
+from data_pipeline.queries.types import Band, Card, Reading
 
 
 def kpi_card(
@@ -45,7 +45,7 @@ def kpi_card(
         [
             html.Span(html.Span(name, className="kpi-name-text", title=name), className="kpi-name"),
             html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
-            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(changes(card, metric, lang), className="kpi-changes"),
             html.Span([html.Span(foot, className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
@@ -91,7 +91,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
                            className=kind)],
                 className="row-name",
             ),
-            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
         ],
@@ -114,7 +114,7 @@ def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: 
         [
             html.Span(name, className="block-name"),
             html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
-            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad,
+            strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span([html.Span(words[0], className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
             html.Span(says, className="block-says", title=says),
@@ -155,6 +155,11 @@ def course(card: Card, metric: Metric) -> Sequence[tuple[datetime, float | None]
     if card.reading.is_open and metric.is_additive and card.trend:
         return card.trend[:-1]
     return card.trend
+
+
+def course_bands(card: Card, metric: Metric) -> Sequence[Band | None]:
+    """Usual range of each point of `course`; empty where the card has none."""
+    return card.trend_bands[: len(course(card, metric))]
 
 
 def now_value(card: Card, metric: Metric) -> float | None:

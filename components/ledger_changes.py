@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,6 +11,7 @@ from components.i18n import Lang, has, pick, t
 from components.ledger_words import amount, day, join, owner_names
 from data_pipeline.ledger.diff import Change
 
+MOST_NAMED = 3
 NUMBER_KINDS = ("goal", "actual_up", "actual_down")
 
 
@@ -32,11 +33,16 @@ def change_words(change: Change, departments: Mapping[str, str], lang: Lang) -> 
     return ChangeWords(
         kind=t(f"review.kind.{change.kind}", lang),
         name=pick(change.name_zh, change.name_en, lang),
-        owner=join(owner_names(change.lead_zh, departments), lang) or "—",
+        owner=_owners(owner_names(change.lead_zh, departments), lang),
         before=_value(change, change.before, departments, lang),
         after=_value(change, change.after, departments, lang),
         tone="alert" if is_standstill else "",
     )
+
+
+def _owners(names: Sequence[str], lang: Lang) -> str:
+    more = f" {t('ledger.and_more', lang, n=len(names))}" if len(names) > MOST_NAMED else ""
+    return (join(names[:MOST_NAMED], lang) + more) or "—"
 
 
 def _value(change: Change, value: str | float | None, departments: Mapping[str, str], lang: Lang) -> str:
@@ -52,7 +58,7 @@ def _value(change: Change, value: str | float | None, departments: Mapping[str, 
         return join(owner_names(value, departments), lang)
     if change.kind == "deadline":
         return day(date.fromisoformat(value), lang)
-    for table in ("ledger.status", "ledger.stage"):
+    for table in ("ledger.status",) if change.subject == "target" else ("ledger.stage",):
         if has(f"{table}.{value}", lang):
             return t(f"{table}.{value}", lang)
     return value

@@ -8,7 +8,7 @@ from typing import Any
 
 from components import plan
 from components.i18n import Lang, t
-from components.ledger_path import TimeAxis, broken
+from components.ledger_path import WIDTH, TimeAxis, broken
 from components.ledger_words import method_words, target_unit
 from components.theme import FONT_FAMILY, TRANSPARENT, Theme, color
 from data_pipeline.ledger.types import LedgerTarget, Pace, PathPoint
@@ -91,7 +91,8 @@ def _layout(row: LedgerTarget, axis: TimeAxis, lang: Lang, theme: Theme, revisio
     notes = [_note(axis.on.isoformat(), t("ledger.key.on", lang), color("accent", theme), "right")]
     if row.target.deadline:
         shapes.append(_upright(row.target.deadline, color("ink-3", theme), "dot"))
-        notes.append(_note(row.target.deadline, t("ledger.key.due", lang), color("ink-2", theme), "left"))
+        notes.append(_note(row.target.deadline, t("ledger.key.due", lang), color("ink-2", theme),
+                           "right" if axis.x(date.fromisoformat(row.target.deadline)) > 0.9 * WIDTH else "left"))  # fmt: skip
     if row.pace is not None:
         for value in filter(None, (row.target.value, row.target.value_high)):
             shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value,

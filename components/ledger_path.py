@@ -7,12 +7,14 @@ same height in every row unless it was passed by far.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from components.svg import Part, Svg
 from data_pipeline.ledger.types import LedgerTarget, PathPoint
+from data_pipeline.plans import Plan
 
 WIDTH, HEIGHT, PAD = 600, 36, 4
 TOP_SHARE, BOTTOM_SHARE = 1.3, -0.1
@@ -49,12 +51,17 @@ class TimeAxis:
 
 def axis_of(rows: Sequence[LedgerTarget], on: date) -> TimeAxis:
     """The axis that holds every plan's period, every deadline, the ledger's date and the forecasts of `rows`."""
-    starts = [date.fromisoformat(row.plan.period_start) for row in rows] or [on]
+    starts = [start_of(row.plan) for row in rows] or [on]
     days = [on, *starts]
-    days += [date.fromisoformat(row.plan.period_end) for row in rows]
+    days += [date.fromisoformat(row.plan.period_end) for row in rows if row.plan.period_end]
     days += [date.fromisoformat(row.target.deadline) for row in rows if row.target.deadline]
     days += [row.pace.forecast.on for row in rows if row.pace and row.pace.forecast]
     return TimeAxis(min(starts), max(days), on)
+
+
+def start_of(plan: Plan) -> date:
+    """First day of a plan: of its period, else (a guidance without one) the day it was issued."""
+    return date.fromisoformat(plan.period_start or plan.issued_date)
 
 
 def broken(points: Sequence[PathPoint]) -> list[list[PathPoint]]:
@@ -112,7 +119,7 @@ def _ticked(row: LedgerTarget, axis: TimeAxis) -> list[Part]:
     """A promise without a figure: from the plan's start to the day it was done, or to the day it is now expected."""
     if row.last_report is None:
         return []
-    y, start, said = HEIGHT // 2, date.fromisoformat(row.plan.period_start), row.last_report
+    y, start, said = HEIGHT // 2, start_of(row.plan), row.last_report
     x0, x1 = _n(axis.x(start)), _n(axis.x(said.data_on))
     parts: list[Part] = [("path", {"className": "report", "d": f"M{x0} {y}H{x1}"})]
     if row.status in ("done", "done_late"):
@@ -148,21 +155,25 @@ class _Height:
 
 
 def _line(points: Sequence[PathPoint], axis: TimeAxis, scale: _Height) -> str:
-    """One unbroken piece; points that lie on the line between their neighbours are left out."""
+    """One unbroken piece; a point is left out while one straight line passes all left out so far within `MOST_ERROR`."""
     at = [(axis.x(p.on), scale.y(p.value)) for p in points]
-    kept, skipped = at[:1], []
+    kept = at[:1]
+    low, high = -math.inf, math.inf
     for i in range(1, len(at)):
-        skipped.append(at[i])
-        is_last = i == len(at) - 1
-        if is_last or any(abs(_between(kept[-1], at[i + 1], x) - y) > MOST_ERROR for x, y in skipped):
-            kept.append(at[i])
-            skipped = []
+        x, y = at[i]
+        slope = _slope(kept[-1], x, y)
+        if not low <= slope <= high:
+            kept.append(at[i - 1])
+            low, high = -math.inf, math.inf
+        low, high = max(low, _slope(kept[-1], x, y - MOST_ERROR)), min(high, _slope(kept[-1], x, y + MOST_ERROR))
+    if len(at) > 1:
+        kept.append(at[-1])
     head, *rest = [f"{_n(x)} {_n(y)}" for x, y in kept]
     return f"M{head}" + ("L" + " ".join(rest) if rest else "h0")
 
 
-def _between(a: tuple[float, float], b: tuple[float, float], x: float) -> float:
-    return a[1] if b[0] == a[0] else a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0])
+def _slope(start: tuple[float, float], x: float, y: float) -> float:
+    return (y - start[1]) / max(x - start[0], 1e-6)
 
 
 def _n(value: float) -> str:

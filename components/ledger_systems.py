@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -91,18 +91,15 @@ def feed_table(
     return table([t(f"ledger.sys.{h}", lang) for h in heads], body, lang, class_name="wide-table system-table")
 
 
-def out_table(rows: Sequence[LedgerSystem], words: ListWords, reasons: Mapping[str, tuple[str, str]]) -> html.Div:
-    """Systems that do not belong on a dashboard, each with the reason (`reasons`: id → zh, en)."""
+def out_table(rows: Sequence[LedgerSystem], words: ListWords) -> html.Div:
+    """Systems that do not belong on a dashboard, each with the reason."""
     lang = words.lang
-    body = [[_name(row, lang), _reason(reasons.get(row.system.system_id, ("", "")), lang), owner_cell(row.system.lead_depts_zh, row.is_simulated, words)] for row in rows]
+    body = [
+        [_name(row, lang), pick(row.system.reason_zh, row.system.reason, lang) or t("ledger.out_reason", lang),
+         owner_cell(row.system.lead_depts_zh, row.is_simulated, words)]
+        for row in rows
+    ]  # fmt: skip
     return table([t(f"ledger.sys.{h}", lang) for h in ("system", "reason", "owner")], body, lang, class_name="wide-table system-table")
-
-
-def _reason(words: tuple[str, str], lang: Lang) -> Any:
-    zh, en = words
-    if lang == "zh" and not zh and en:
-        return [t("ledger.out_reason", lang), html.Small(en, lang="en")]
-    return pick(zh, en, lang) or t("ledger.out_reason", lang)
 
 
 def _name(row: LedgerSystem, lang: Lang) -> html.Span:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from dash import html
 
 from components import formats, plan
 from components.i18n import Lang, has, pick, t
-from components.ledger_list import ListWords, figure_key
+from components.ledger_list import ListWords, clause_facts, figure_key
 from components.ledger_words import (
     amount,
     day,
@@ -22,6 +23,7 @@ from components.ledger_words import (
     reason_words,
     simulated_mark,
     span,
+    stamp,
     status_mark,
     target_name,
 )
@@ -33,9 +35,9 @@ from data_pipeline.ledger.types import LedgerTarget, ReportEntry
 def about(row: LedgerTarget, lang: Lang) -> list[Any]:
     """Plan, clause, domain, kind and scope in one line."""
     target = row.target
-    facts = [
+    facts: list[Any] = [
         pick(row.plan.title_zh, row.plan.title_en, lang),
-        t("ledger.clause_topic", lang, clause=target.clause, topic=pick(row.clause.topic_zh, row.clause.topic_en, lang)),
+        clause_facts(target.clause, [pick(row.clause.topic_zh, row.clause.topic_en, lang)], lang),
         plan.domain_words(target.domain, lang),
         t(f"target.{target.kind}", lang),
     ]
@@ -84,8 +86,10 @@ def figures(row: LedgerTarget, words: ListWords) -> html.Div:
         cells.append(("reached", day(row.done_on, lang), ""))
     else:
         cells.append(_rates(row, lang))
-        if pace.latest_start is not None:
-            cells.append(("latest_start", day(pace.latest_start, lang), t("ledger.latest_start_note", lang)))
+        # after the deadline there is nothing left to start in time
+        if pace.latest_start is not None and target.deadline >= words.on.isoformat():
+            note = "latest_start_note" if pace.latest_start >= words.on else "latest_start_past"
+            cells.append(("latest_start", day(pace.latest_start, lang), t(f"ledger.{note}", lang)))
         if pace.earliest_reach is not None:
             cells.append(("earliest", day(pace.earliest_reach, lang), t("ledger.earliest_note", lang)))
     return html.Div([_figure(row, words, *cell) for cell in cells], className="target-figures")
@@ -165,7 +169,7 @@ def owners(row: LedgerTarget, words: ListWords) -> html.Dl:
     return _facts(rows, lang)
 
 
-def clause_facts(row: LedgerTarget, lang: Lang) -> html.Dl:
+def document_facts(row: LedgerTarget, lang: Lang) -> html.Dl:
     """The document and the clause the promise stands in."""
     item = row.plan
     rows: list[tuple[str, Any]] = [
@@ -173,8 +177,8 @@ def clause_facts(row: LedgerTarget, lang: Lang) -> html.Dl:
         ("document_number", html.Span(item.document_number, lang="zh")),
         ("issuer", html.Span(item.issuer, lang="zh")),
         ("issued", item.issued_date),
-        ("period", t("ledger.period", lang, start=item.period_start, end=item.period_end)),
-        ("clause", t("ledger.clause_topic", lang, clause=row.target.clause, topic=pick(row.clause.topic_zh, row.clause.topic_en, lang))),
+        ("period", t("ledger.period", lang, start=item.period_start, end=item.period_end) if item.period_start else None),
+        ("clause", clause_facts(row.target.clause, [pick(row.clause.topic_zh, row.clause.topic_en, lang)], lang)),
         ("printed", plan.target_value(row.target, lang)),
         ("note", html.Span(row.target.note, lang="en") if row.target.note and lang == "en" else None),
     ]  # fmt: skip
@@ -212,9 +216,9 @@ def _report(item: Said, row: LedgerTarget, tz: ZoneInfo, lang: Lang, departments
     return [
         entry.data_on.isoformat(), said_words(entry, row, lang), [state, *corrects],
         [office, " ", *simulated_mark(entry.is_simulated, lang)],
-        person(entry.author, entry.author_known, lang), formats.moment(entry.submitted_at_utc, tz, lang),
+        person(entry.author, entry.author_known, lang), stamp(entry.submitted_at_utc, tz),
         person(entry.reviewer, entry.reviewer_known, lang),
-        formats.moment(entry.reviewed_at_utc, tz, lang) if entry.reviewed_at_utc else None,
+        stamp(entry.reviewed_at_utc, tz),
         [html.Span([evidence(proof, lang), " "]) for proof in entry.evidence] or None,
         html.Span(note, lang="zh") if note else None,
     ]  # fmt: skip
@@ -232,7 +236,8 @@ def evidence(item: str, lang: Lang) -> Any:
     if item.startswith(("https://", "http://")):
         return html.A(t("ledger.evidence_link", lang), href=item, target="_blank", rel="noopener noreferrer", title=item)
     digest, _, name = item.removeprefix("sha256:").partition(":")
-    return html.A(name or digest[:8], href=f"/api/v1/reports/evidence/{digest}", title=digest, **{"data-native": "true"})
+    href = f"/api/v1/reports/evidence/{digest}" + (f"?name={quote(name)}" if name else "")
+    return html.A(name or digest[:8], href=href, title=digest, **{"data-native": "true"})
 
 
 def said_words(entry: ReportEntry, row: LedgerTarget, lang: Lang) -> str | None:

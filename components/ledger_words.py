@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from dash import html
 
@@ -12,6 +13,7 @@ from components.i18n import Lang, has, pick, t
 from components.svg import Svg
 from data_pipeline.ledger.types import STATUSES, LedgerTarget, PaceStatus
 from data_pipeline.queries.types import Target
+from data_pipeline.times import to_local
 
 # a shape each, so that a status is known without its colour; only `stalled` takes the signal colour
 SHAPES: dict[PaceStatus, str] = {
@@ -56,11 +58,10 @@ def target_name(target: Target, lang: Lang) -> str:
 
 
 def digits(value: float, goal: float | None) -> int:
-    """Decimals that tell `value` from `goal`: none for whole numbers and hundreds, two below ten."""
+    """Decimals that tell `value` from `goal`: none for hundreds, at most one from ten, two below; no trailing zeros."""
     size = abs(goal if goal else value)
-    if value == int(value) or size >= 100:
-        return 0
-    return 1 if size >= 10 else 2
+    most = 0 if size >= 100 else 1 if size >= 10 else 2
+    return next((n for n in range(most) if round(value, n) == round(value, most)), most)
 
 
 def target_unit(target: Target, lang: Lang) -> str:
@@ -80,7 +81,8 @@ def amount(value: float | None, target: Target, lang: Lang, *, signed: bool = Fa
 
 def span(low: float, high: float, target: Target, lang: Lang) -> str:
     """An interval in the target's unit, the unit once."""
-    figures = [formats.number(v, digits(v, target.value)) for v in (low, high)]
+    shown = max(digits(v, target.value) for v in (low, high))
+    figures = [formats.number(v, shown) for v in (low, high)]
     unit = target_unit(target, lang)
     gap = "" if unit in ("%", "") else " "
     return t("ledger.span", lang, low=figures[0], high=figures[1]) + gap + unit
@@ -89,6 +91,11 @@ def span(low: float, high: float, target: Target, lang: Lang) -> str:
 def day(at: date | None, lang: Lang) -> str:
     """A date in full; None is an em dash."""
     return "—" if at is None else t("time.date", lang, year=at.year, month=at.month, day=at.day)
+
+
+def stamp(at_utc: datetime | None, tz: ZoneInfo) -> str | None:
+    """A moment on the city's clock in figures, with its year; None stays None."""
+    return f"{to_local(at_utc, tz):%Y-%m-%d %H:%M}" if at_utc else None
 
 
 def short_day(at: date | str | None) -> str:

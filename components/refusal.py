@@ -8,7 +8,7 @@ from data_pipeline.contracts import Column, Contract
 
 def rule_words(rule: str, lang: Lang, contract: Contract | None = None) -> str:
     """The words for a rule: of the dataset's own check, or of the rules every dataset has; an unknown one as it is."""
-    check = next((c for c in contract.checks if c.name == rule), None) if contract else None
+    check = next((c for c in (*contract.checks, *contract.steps) if c.name == rule), None) if contract else None
     if check:
         return pick(check.zh, check.en, lang)
     key = f"rule.{rule}"

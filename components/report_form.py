@@ -23,10 +23,7 @@ from components.ledger_target import person
 from components.ledger_words import owner_names
 from components.states import empty, mark
 from components.table import table
-from data_pipeline.ledger.checks import STAGES, Finding, unpacked
-from data_pipeline.ledger.due import Due
-from data_pipeline.ledger.entries import MOST_EVIDENCE, NOTE_LENGTH, REASON_LENGTH
-from data_pipeline.ledger.types import ReportEntry
+from data_pipeline.ledger.types import MOST_EVIDENCE, NOTE_LENGTH, REASON_LENGTH, STAGES, Due, Finding, ReportEntry
 
 Field = dict[str, Any]
 
@@ -81,7 +78,7 @@ class ActionForm(Component):
 class ReportWords:
     """What these components need of a request.
 
-    `departments`: printed name → name in the page's language. `entry_name`: what an entry is about, and its unit.
+    `departments`, `areas`: printed name and area id → name in the page's language. `entry_name`: what an entry is about, and its unit.
     """
 
     lang: Lang
@@ -90,6 +87,7 @@ class ReportWords:
     today: date
     now_utc: datetime
     departments: Mapping[str, str]
+    areas: Mapping[str, str]
     item_href: Callable[[Due], str]
     entry_name: Callable[[ReportEntry], tuple[str, str]]
 
@@ -127,9 +125,10 @@ def _due_cell(item: Due, lang: Lang) -> Any:
     return html.Span(t("reports.due_on", lang, date=item.due_on.isoformat()))
 
 
-def name_of(item: Due, lang: Lang) -> str:
-    """Name of a target, project or system; a district's share says which."""
-    return pick(item.name_zh, item.name_en, lang) + (f" · {item.subject_id.split('@')[1]}" if "@" in item.subject_id else "")
+def name_of(item: Due, words: ReportWords) -> str:
+    """Name of a target, project or system; a district's share says which district."""
+    area = item.subject_id.partition("@")[2]
+    return pick(item.name_zh, item.name_en, words.lang) + (f" · {words.areas.get(area, area)}" if area else "")
 
 
 def _what(item: Due, words: ReportWords) -> html.Span:
@@ -139,7 +138,7 @@ def _what(item: Due, words: ReportWords) -> html.Span:
         note.append(t("reports.deadline", lang, date=item.deadline))
     if len(item.offices) > 1:
         note.append(t("reports.asked", lang, dept=words.office(item.office)))
-    return html.Span([html.B(name_of(item, lang)), html.Small(" · ".join(note))], className="two-lines")
+    return html.Span([html.B(name_of(item, words)), html.Small(" · ".join(note))], className="two-lines")
 
 
 def _promised(item: Due, lang: Lang) -> str | None:
@@ -171,7 +170,7 @@ def _last(item: Due, words: ReportWords) -> Any:
 def _open(item: Due, chosen: str, words: ReportWords) -> html.A:
     here = item.subject_id == chosen
     return html.A(t("reports.open" if not here else "reports.opened", words.lang), href=words.item_href(item), className="button is-active" if here else "button",
-                  **{"aria-label": f"{t('reports.open', words.lang)} {name_of(item, words.lang)}"})  # fmt: skip
+                  **{"aria-label": f"{t('reports.open', words.lang)} {name_of(item, words)}"})  # fmt: skip
 
 
 def said_words(entry: ReportEntry, lang: Lang, unit: str = "") -> str:
@@ -259,7 +258,7 @@ def entry_list(entries: Sequence[ReportEntry], words: ReportWords, id: str, *, r
 
 def entry_card(entry: ReportEntry, words: ReportWords, reviewing: bool) -> html.Article:
     """One entry: what it says, its way, and what may be done with it."""
-    lang, tz = words.lang, words.tz
+    lang = words.lang
     tone = {"submitted": "warn", "returned": "warn"}.get(entry.state, "plain")
     who: list[Any] = [_by("reports.written_by", entry.author, entry.author_known, entry.submitted_at_utc, words)]
     if entry.reviewed_at_utc is not None:
@@ -273,7 +272,7 @@ def entry_card(entry: ReportEntry, words: ReportWords, reviewing: bool) -> html.
     ]  # fmt: skip
     if entry.reason:
         lines.append(html.P(t("reports.reason_words", lang, text=entry.reason)))
-    lines += [html.P([mark(t("reports.warned", lang), "warn"), " ", finding_words(unpacked(warning), lang)], className="entry-warning") for warning in entry.warnings]
+    lines += [html.P([mark(t("reports.warned", lang), "warn"), " ", finding_words(Finding.unpacked(warning), lang)], className="entry-warning") for warning in entry.warnings]
     if entry.evidence:
         lines.append(html.P([t("reports.evidence", lang), *_evidence(entry.evidence, lang)], className="entry-evidence"))
     if entry.review_note:

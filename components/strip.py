@@ -1,7 +1,7 @@
 """The strip: the recent course of a figure, and at its end where it stands in the usual range.
 
-The usual range (`Band`) holds for the present hour and kind of day only, so it is drawn at the
-present end and not under the whole course.
+Behind the course lies the usual range of each of its periods; at the end stands the one of the
+present hour and kind of day, with the present value in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from components import formats
 from components.i18n import Lang, t
-from components.svg import Part, Svg, line_path, scale
+from components.svg import Part, Svg, line_path, runs, scale
 from data_pipeline.queries.types import Band
 
 WIDTH, HEIGHT = 100.0, 24.0
@@ -26,6 +26,7 @@ def strip(
     label: str = "",
     outside: bool = False,
     class_name: str = "strip",
+    bands: Sequence[Band | None] = (),
 ) -> Svg:
     """Course as a line, usual range as a bar with its median, the present value as a dot.
 
@@ -37,11 +38,12 @@ def strip(
         The present value; None draws no dot.
     outside : bool
         The value lies outside the usual range on its bad side: the dot takes the signal colour.
+    bands : sequence of Band or None
+        Usual range of each point of `trend`; a gap where there is none.
     """
     values = [v for _, v in trend]
     known = [v for v in values if v is not None]
-    if band:
-        known += [band.low, band.high]
+    known += [edge for one in (band, *bands) if one for edge in (one.low, one.high)]
     if value is not None:
         known.append(value)
     if not known:
@@ -52,6 +54,10 @@ def strip(
         return scale(v, low, high, HEIGHT - 3, 3)
 
     parts: list[Part] = []
+    if len(bands) == len(values) > 1:
+        shape = _ribbon([None if one is None else (y(one.low), y(one.high)) for one in bands], COURSE_END / (len(values) - 1))
+        if shape:
+            parts.append(("path", {"className": "band-area", "d": shape}))
     if band:
         top, bottom = y(band.high), y(band.low)
         thin = {"vectorEffect": "non-scaling-stroke"}
@@ -72,6 +78,18 @@ def strip(
         parts.append(("line", {"className": "now is-outside" if outside else "now", "x1": x, "x2": x, "y1": at,
                                "y2": at, "vectorEffect": "non-scaling-stroke"}))  # fmt: skip
     return Svg(parts, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", className=class_name, label=label or None, stretch=True)
+
+
+def _ribbon(edges: Sequence[tuple[float, float] | None], step: float) -> str:
+    """SVG path round the usual ranges of neighbouring points; one shape for each unbroken run of two or more."""
+    pieces = []
+    for run in runs([None if edge is None else edge[0] for edge in edges]):
+        sides = [(i * step, edges[i]) for i in run]
+        lower = [f"{x:.1f} {edge[0]:.1f}" for x, edge in sides if edge]
+        upper = [f"{x:.1f} {edge[1]:.1f}" for x, edge in reversed(sides) if edge]
+        if len(run) > 1:
+            pieces.append("M" + "L".join([*lower, *upper]) + "Z")
+    return "".join(pieces)
 
 
 def deviation(value: float | None, band: Band | None) -> int:

@@ -14,7 +14,7 @@ Theme = Literal["dark", "light"]
 THEMES: tuple[Theme, ...] = ("dark", "light")
 DEFAULT_THEME: Theme = "dark"
 
-FONT_FAMILY = '"Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif'
+FONT_FAMILY = '"Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "City Brain Sans", sans-serif'
 MAP_FONT_FAMILY = "sans-serif"
 TRANSPARENT = "rgba(0,0,0,0)"
 

@@ -1,7 +1,7 @@
 """The pipeline: one process that holds the writer's lock and keeps the store current.
 
 Order of its work, again and again: the inbox first (looked at five times a second), then what the
-simulated sources owe, then one small step of maintenance or one commit of a city being built.
+simulated sources owe, alerts and the coverage model where something they rest on has changed, then one small step of maintenance or one commit of a city being built.
 Everything is a commit of its own, so the inbox waits for one commit at most. A signal to stop lets
 the present commit end.
 """
@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from data_pipeline.cities import Pack
+from data_pipeline.coverage.run import bring_up_to_date, register_version
 from data_pipeline.errors import CityBrainError, StoreError
 from data_pipeline.home import Home
 from data_pipeline.ingest import desk
@@ -31,11 +32,12 @@ from data_pipeline.mappings import load_mapping
 from data_pipeline.store import inbox, maintenance
 from data_pipeline.store.lake import Lake, newest_snapshot
 from data_pipeline.store.status import CityStatus, PipelineStatus, write_status
-from data_pipeline.times import now_utc
+from data_pipeline.times import local_day, now_utc
 
 INBOX_EVERY_S = 0.15
 LIVE_EVERY_S = 2.0
 ALERTS_EVERY_S = 60.0
+COVERAGE_EVERY_S = 60.0
 FLUSH_EVERY_S = 600.0
 ROUND_EVERY_S = 3600.0
 STATUS_EVERY_S = 1.0
@@ -119,6 +121,7 @@ class Pipeline:
         self.status = PipelineStatus(os.getpid(), started)
         self.cursors: dict[str, datetime] = {}
         self._next: dict[str, float] = {}
+        self._covered: dict[str, tuple[int, date]] = {}
         self._steps: Iterator[maintenance.Step] = iter(())
 
     def run(self) -> None:
@@ -144,6 +147,8 @@ class Pipeline:
             self._deliver_live()
         if self._due("alerts", ALERTS_EVERY_S):
             self._look_at_alerts()
+        if self._due("coverage", COVERAGE_EVERY_S):
+            self._look_at_coverage()
         self._maintain()
         if self._due("status", STATUS_EVERY_S):
             self._say()
@@ -207,6 +212,19 @@ class Pipeline:
         cities = {city for city, state in self.status.cities.items() if state.state == "ready"}
         if cities:
             self.writer.evaluate_alerts(cities)
+
+    def _look_at_coverage(self) -> None:
+        """Run the coverage model for one city whose register, drive tests or day has changed; the next city's turn comes soon."""
+        for city in sorted(city for city, state in self.status.cities.items() if state.state == "ready"):
+            pack = self.writer.packs.get(city)
+            if pack is None:
+                continue
+            version = register_version(self.writer.lake, city), local_day(self.now(), pack.tz)
+            if self._covered.get(city) != version:
+                bring_up_to_date(self.writer, pack)
+                self._covered[city] = version
+                self._next["coverage"] = 0.0
+                return
 
     # ------------------------------------------------------------------ maintenance and jobs
 

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from dash import html
 
-from components import cells, city_map, dots, map_frame, plan, sentence, table, ticker
+from components import cells, city_map, dots, map_frame, sentence, table, ticker
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -46,7 +46,7 @@ def build(request: PageRequest) -> View:
                 [
                     _map(request, area, [m for _, m in cards.values()], chosen, readings, events, sites),
                     html.Div([af.ranks(request, area, chosen, readings)], className="area-side"),
-                    html.Div([af.course(request, area, chosen, cards[chosen.id][0]), _events(request, area, events)],
+                    html.Div([af.course(request, area, chosen), _events(request, area, events)],
                              className="area-side"),
                 ],
                 className="area-main",

@@ -13,8 +13,8 @@ from components.i18n import pick, t
 from components.ids import live_id
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Band, Card, Reading
-from data_pipeline.times import SUB_DAY_SECONDS, Grain, period_start
+from data_pipeline.queries.types import Card, Reading
+from data_pipeline.times import Grain, period_start
 from pages import PageRequest, overview
 
 MAX_KPIS = 8
@@ -100,8 +100,8 @@ def grain_of(request: PageRequest, metric: Metric) -> Grain:
     return "hour" if "hour" in metric.grains else metric.base_grain
 
 
-def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html.Section:
-    """The figure over time beside the city's, the usual range at its end, and the switch of grains."""
+def course(request: PageRequest, area: Area, metric: Metric) -> html.Section:
+    """The figure over time beside the city's, the usual range of its periods, and the switch of grains."""
     q, lang, tz = request.queries, request.lang, request.city.tz
     grain = grain_of(request, metric)
     start, end = window(request, grain)
@@ -110,7 +110,7 @@ def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html
     comparable = not metric.is_additive and not (metric.is_stock and not metric.denominator)
     city_area = request.city.city_area
     other = q.series(metric.id, city_area.id, grain, start, end) if comparable and area.id != city_area.id else ()
-    newest = card if card.reading.grain == grain else q.card(metric.id, area.id, grain)
+    usual = q.usual(metric.id, area.id, grain, start, end)
     links = [
         html.A(t(f"grain.{g}", lang), href=request.href(grain=g), className="is-active" if g == grain else "")
         for g in SHOWN_GRAINS
@@ -126,8 +126,8 @@ def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html
             ),
             trend.trend(own, metric, tz, lang, request.theme, id=live_id("area-course"), height="15rem",
                         name=request.name(area), compare=other, compare_name=request.name(request.city),
-                        bands=_at_end(newest)),
-            html.P(_band_words(newest, lang), id=live_id("area-band"), className="note"),
+                        bands=usual),
+            html.P(t("area.band_along" if usual else "area.no_band", lang), id=live_id("area-band"), className="note"),
         ],
         className="area-course",
     )  # fmt: skip
@@ -136,20 +136,6 @@ def course(request: PageRequest, area: Area, metric: Metric, card: Card) -> html
 def window(request: PageRequest, grain: Grain) -> tuple[datetime, datetime]:
     """[start, end) of a course in UTC: whole periods up to now."""
     return period_start(request.now_utc - SPAN[grain], grain, request.city.tz), request.now_utc
-
-
-def _at_end(card: Card) -> list[tuple[datetime, Band]]:
-    """The usual range belongs to the newest period, so it is drawn there and nowhere else."""
-    if card.band is None:
-        return []
-    # a period of minutes would be a hair; the range is drawn at least an hour wide
-    least = timedelta(hours=1) if card.reading.grain in SUB_DAY_SECONDS else timedelta(0)
-    start = min(card.reading.period_start_utc, card.reading.period_end_utc - least)
-    return [(start, card.band), (card.reading.period_end_utc, card.band)]
-
-
-def _band_words(card: Card, lang: Any) -> str:
-    return t("area.band_at_end", lang) if card.band is not None else t("area.no_band", lang)
 
 
 def ranks(request: PageRequest, area: Area, metric: Metric, readings: Sequence[Reading]) -> html.Section:

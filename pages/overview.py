@@ -18,6 +18,7 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain
 from pages import Page, PageRequest, View, basemap, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
+MAX_EXCEPTIONS = 8
 # on a phone the first figures are one each of these
 LEADS = ("traffic", "energy", "services", "environment")
 LEFT = ("charging", "energy", "traffic")
@@ -124,13 +125,19 @@ def _kpis(request: PageRequest, cards: CardOf) -> html.Section:
 
 
 def _exceptions(request: PageRequest, cards: CardOf) -> html.Section:
-    """What a phone shows right after its first figures: everything bad, late or missing, the bad first."""
+    """What a phone shows right after its first figures: what is bad or late, the bad first; what has no value is counted."""
     lang = request.lang
-    found = sorted((rank, i) for i, (card, m) in enumerate(cards.values()) if (rank := figures.exception_rank(card, m)) is not None)
+    ranks = {m.id: figures.exception_rank(card, m) for card, m in cards.values()}
+    missing = sum(rank == 2 for rank in ranks.values())
+    found = sorted((rank, i) for i, rank in enumerate(ranks.values()) if rank in (0, 1))
     every = list(cards.values())
-    rows: list[Any] = [figures.figure_row(*every[i], request.city.tz, lang, request.now_utc, region="") for _, i in found]
+    rows: list[Any] = [figures.figure_row(*every[i], request.city.tz, lang, request.now_utc, region="") for _, i in found[:MAX_EXCEPTIONS]]
+    if len(found) > len(rows):
+        rows.append(html.P(t("overview.more_exceptions", lang, n=len(found) - len(rows)), className="note"))
+    if missing:
+        rows.append(html.P(t("overview.missing", lang, n=missing), className="note"))
     return html.Section(
-        [html.H2([t("overview.exceptions", lang), html.Small(str(len(rows)))], id=live_id("exceptions-head")),
+        [html.H2([t("overview.exceptions", lang), html.Small(str(len(found)))], id=live_id("exceptions-head")),
          html.Div(rows or [html.P(t("overview.no_exceptions", lang), className="note")], id=live_id("exceptions"))],
         className="exceptions phone-only",
     )  # fmt: skip

@@ -71,9 +71,9 @@ def _documents(request: PageRequest, ledger: Ledger) -> list[Any]:
         return [html.P(t("overview.no_plan", lang), className="note")]
     lines = []
     for item in plans:
-        facts = [item.document_number, item.issuer if lang == "zh" else "", item.issued_date]
         level = [t("ledger.provincial_note", lang)] if item.is_provincial else []
-        lines.append(html.P([html.B(plan_frame.plan_name(item, request)), html.Span(" · ".join([f for f in facts if f] + level))]))
+        facts = [html.Span(item.document_number, lang="zh"), html.Span(item.issuer, lang="zh"), item.issued_date, *level]
+        lines.append(html.P([html.B(plan_frame.plan_name(item, request)), *(html.Span(fact) for fact in facts if fact)]))
     return [html.Div(lines, className="documents")]
 
 

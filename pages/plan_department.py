@@ -7,11 +7,11 @@ from typing import Any
 
 from dash import html
 
-from components import formats, ledger_departments, ledger_list, ledger_projects, ledger_systems
-from components.i18n import t
+from components import ledger_departments, ledger_list, ledger_projects, ledger_systems
+from components.i18n import pick, t
 from components.ledger_path import axis_of
 from components.ledger_target import person
-from components.ledger_words import simulated_mark, status_mark, target_name
+from components.ledger_words import simulated_mark, stamp, status_mark, target_name
 from components.table import table
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger.types import Ledger, LedgerTarget, ReportEntry
@@ -95,20 +95,27 @@ def _below(request: PageRequest, ledger: Ledger, name: str) -> list[Any]:
 
 
 def _entries_of(request: PageRequest, ledger: Ledger, name: str) -> list[ReportEntry]:
-    found = request.queries.report_entries(request.city.id, department=name)
-    known = [e for e in found if e.data_on <= ledger.on and e.submitted_at_utc <= ledger.known_at_utc]
+    """What the department entered here in whatever state, and the newest accepted report on each promise, newest first."""
+    found = {e.entry_id: e for e in request.queries.report_entries(request.city.id, department=name)}
+    rows = [*(r.last_report for r in ledger.distinct), *(r.last_report for r in ledger.projects), *(r.last_report for r in ledger.systems)]
+    newest = [report for report in rows if report]
+    every = [*found.values(), *(e for e in newest if e.department == name and e.entry_id not in found)]
+    known = [e for e in every if e.data_on <= ledger.on and e.submitted_at_utc <= ledger.known_at_utc]
     return sorted(known, key=lambda e: e.submitted_at_utc, reverse=True)
 
 
 def _entries(request: PageRequest, ledger: Ledger, entries: Sequence[ReportEntry]) -> list[Any]:
     """What the department entered last, with state, author and reviewer."""
     lang, tz = request.lang, request.city.tz
-    names = {r.target.target_id: target_name(r.target, lang) for r in ledger.targets}
+    targets = {r.target.target_id: target_name(r.target, lang) for r in ledger.targets}
+    names = {r.project.project_id: pick(r.project.name_zh, r.project.name_en, lang) for r in ledger.projects}
+    names |= {r.system.system_id: pick(r.system.name_zh, r.system.name_en, lang) for r in ledger.systems}
     rows = [
         [
-            html.A(names[e.subject_id], href=plan_frame.target_href(request, e.subject_id)) if e.subject_id in names else e.subject_id,
+            html.A(targets[e.subject_id], href=plan_frame.target_href(request, e.subject_id)) if e.subject_id in targets
+            else names.get(e.subject_id, e.subject_id),
             e.data_on.isoformat(), t(f"ledger.entry_state.{e.state}", lang), person(e.author, e.author_known, lang),
-            formats.moment(e.submitted_at_utc, tz, lang), person(e.reviewer, e.reviewer_known, lang),
+            stamp(e.submitted_at_utc, tz), person(e.reviewer, e.reviewer_known, lang),
         ]
         for e in entries[:ENTRIES_SHOWN]
     ]  # fmt: skip

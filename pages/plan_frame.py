@@ -144,8 +144,9 @@ def date_bar(request: PageRequest, ledger: Ledger) -> html.Div:
 def days_of(plans: Sequence[Plan], today: date) -> list[tuple[str, date]]:
     """Start, middle and end of the newest plan's period, as far as they are over, and today."""
     found: list[tuple[str, date]] = []
-    if plans:
-        newest = max(plans, key=lambda p: p.period_end)
+    dated = [plan for plan in plans if plan.period_start and plan.period_end]
+    if dated:
+        newest = max(dated, key=lambda p: p.period_end)
         start, end = date.fromisoformat(newest.period_start), date.fromisoformat(newest.period_end)
         middle = date.fromordinal((start.toordinal() + end.toordinal()) // 2)
         found = [(name, at) for name, at in (("start", start), ("middle", middle), ("end", end)) if at < today]

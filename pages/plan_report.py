@@ -14,8 +14,7 @@ from components.ledger_path import axis_of, small_path
 from components.states import empty
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger.checks import find_subject
-from data_pipeline.ledger.due import Due
-from data_pipeline.ledger.types import Ledger, ReportEntry
+from data_pipeline.ledger.types import Due, Ledger, ReportEntry
 from data_pipeline.store.lock import holder
 from pages import Page, PageRequest, View, plan_frame
 from pages.overview import departments
@@ -74,11 +73,14 @@ def _words(request: PageRequest) -> report_form.ReportWords:
             return entry.subject_id, ""
         side = "indicator" if entry.subject == "target" else "name"
         name = pick(getattr(found, f"{side}_zh"), getattr(found, f"{side}_en"), request.lang)
+        area = entry.subject_id.partition("@")[2]
+        name += f" · {request.name(request.city.area(area))}" if area and request.city.has_area(area) else ""
         return name, pick(getattr(found, "unit_zh", ""), getattr(found, "unit_en", ""), request.lang)
 
     return report_form.ReportWords(
         lang=request.lang, city=request.city.id, tz=request.city.tz, today=request.today, now_utc=request.now_utc,
-        departments=departments(request), item_href=lambda due: request.href(item=due.subject_id, show=None, replaces=None), entry_name=name_of,
+        departments=departments(request), areas={a.id: request.name(a) for a in request.city.children(request.city.city_area.id)},
+        item_href=lambda due: request.href(item=due.subject_id, show=None, replaces=None), entry_name=name_of,
     )  # fmt: skip
 
 
@@ -133,14 +135,13 @@ def _due(request: PageRequest, ledger: Ledger, department: str, item: str, words
 
 def _form(request: PageRequest, ledger: Ledger, item: Due, department: str, words: report_form.ReportWords) -> html.Section:
     """One report: what was promised and reported so far on the left, the form on the right."""
-    lang = request.lang
     row = next((r for r in ledger.targets if r.target.target_id == item.subject_id.partition("@")[0]), None) if item.subject == "target" else None
     known: list[Any] = []
     if row is not None and row.path:
         known.append(html.Div(small_path(row, axis_of([row], ledger.on)), className="report-path"))
     entries = request.queries.report_entries(request.city.id, subject_id=item.subject_id)[:3]
     known += [report_form.entry_card(entry, words, reviewing=False) for entry in entries]
-    name = report_form.name_of(item, lang)
+    name = report_form.name_of(item, words)
     heading: Any = html.A(name, href=plan_frame.target_href(request, row.target.target_id)) if row is not None else name
     return html.Section(
         [

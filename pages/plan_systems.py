@@ -29,7 +29,6 @@ def build(request: PageRequest) -> View:
         metric = metrics.get(metric_id)
         return (pick(metric.name_zh, metric.name_en, lang), request.href("/", city=city.id, metric=metric_id)) if metric else None
 
-    reasons = {row["system_id"]: (row.get("reason_zh", ""), row["reason"]) for row in city.plan("systems")}
     body: list[Any] = [
         ledger_systems.works_summary(ledger.systems, lang, chosen, lambda r: request.href(role=r)),
         html.P(t("ledger.works_note", lang), className="note"),
@@ -42,7 +41,7 @@ def build(request: PageRequest) -> View:
         if role == "track":
             listed = ledger_systems.track_table(own, words)
         elif role == "out":
-            listed = ledger_systems.out_table(own, words, reasons)
+            listed = ledger_systems.out_table(own, words)
         else:
             listed = ledger_systems.feed_table(own, words, city.tz, metric_link, request.now_utc)
         body.append(html.Section([head, listed]))

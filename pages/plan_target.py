@@ -48,7 +48,7 @@ def build(request: PageRequest) -> View:
                 html.Div([*_path(request, row, ledger), *_milestones(request, row, ledger), *_projects(request, row, ledger)]),
                 html.Aside(
                     [html.H2(t("ledger.owners", lang)), ledger_target.owners(row, words),
-                     html.H2(t("ledger.clause_head", lang)), ledger_target.clause_facts(row, lang), *_again(again, request)],
+                     html.H2(t("ledger.clause_head", lang)), ledger_target.document_facts(row, lang), *_again(again, request)],
                     className="target-side",
                 ),
             ],
@@ -115,7 +115,8 @@ def _again(rows: Sequence[LedgerTarget], request: PageRequest) -> list[Any]:
     if not rows:
         return []
     lang = request.lang
-    lines = [html.Li(f"{t('target.clause', lang, clause=r.target.clause)} {plan.target_value(r.target, lang)}") for r in rows]
+    lines = [html.Li([html.Span(ledger_list.clause_facts(r.target.clause, (), lang)), html.Span(plan.target_value(r.target, lang))])
+             for r in rows]  # fmt: skip
     return [html.H2(t("ledger.said_again", lang)), html.Ul(lines, className="line-list")]
 
 

@@ -29,6 +29,9 @@ COMPONENT_MAY_IMPORT = (
     "data_pipeline.contracts",
     "data_pipeline.declare",
     "data_pipeline.ledger.types",
+    "data_pipeline.plans",
+    "data_pipeline.ledger.brief",
+    "data_pipeline.ledger.diff",
 )
 
 

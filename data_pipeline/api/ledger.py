@@ -86,7 +86,7 @@ def add_ledger(router: APIRouter, path: str, queries: Queries, home: Home, make:
         pack = pack_of(wanted.city)
         found, _ = queries.ledger_at(pack.id, wanted.on)
         made = kept.make(found, wanted.name, user.label, user.authenticated, now_utc())
-        ask_freeze(home, {pack.id: pack for pack in queries.cities()}, made)
+        ask_freeze(home, made)
         response = to_json(_freeze(made, pack))
         response.status_code = 201
         return response

@@ -25,10 +25,11 @@ from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
 from data_pipeline.ingest.desk import ask_report
 from data_pipeline.ledger import evidence
-from data_pipeline.ledger.checks import Finding, say
-from data_pipeline.ledger.entries import Draft, new_id
+from data_pipeline.ledger.checks import say
+from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.entries import new_id
 from data_pipeline.ledger.template import MOST_BYTES, Line, make_template, read_template
-from data_pipeline.ledger.types import ReportEntry
+from data_pipeline.ledger.types import Finding, ReportEntry
 from data_pipeline.queries import Queries
 from data_pipeline.times import local_day, now_utc, to_local
 

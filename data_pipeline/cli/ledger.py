@@ -59,7 +59,7 @@ def freeze(
             raise UsageError(f"--on: {on!r} is a freeze already", hint="give a date")
         # nobody signs in on the command line: the name is what the caller says it is
         made = kept.make(ledger, name, by or getpass.getuser(), False, now_utc())
-        ask_freeze(place, known, made)
+        ask_freeze(place, made, known)
     finally:
         queries.close()
     emit_one(_freeze_row(made, pack), fmt, "frozen")

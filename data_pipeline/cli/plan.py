@@ -22,14 +22,18 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 @app.command("check-plan")
 def check_plan_command(
     folder: Annotated[Path | None, typer.Argument(help="Folder with plan tables (plans.csv, targets.csv …).")] = None,
-    city: Annotated[str, typer.Option("--city", help="Check against this city's areas; alone: the city's own plans.")] = "",
+    city: Annotated[
+        str, typer.Option("--city", help="Check against this city's areas; alone: the city's own plans.")
+    ] = "",
     packs: PacksOption = None,
     home: HomeOption = None,
     fmt: FormatOption = Format.table,
 ) -> None:
     """List everything wrong with plan tables at once; ends with 1 where there is anything. Without arguments: all cities."""
     if folder is not None and not folder.is_dir():
-        raise UsageError(f"{folder} is no folder", hint="name the folder that holds plans.csv, targets.csv and the others")
+        raise UsageError(
+            f"{folder} is no folder", hint="name the folder that holds plans.csv, targets.csv and the others"
+        )
     found: list[dict[str, str]] = []
     if folder is not None and not city:
         checked = [folder.name]
@@ -52,7 +56,9 @@ def check_plan_command(
 def new_plan_command(
     folder: Annotated[Path, typer.Argument(help="Folder to make, such as PACKS/420700/plan/ezhou-2026.")],
     city: Annotated[str, typer.Option("--city", help="City id the plan is for.")],
-    plan_id: Annotated[str, typer.Option("--id", help="Id of the plan, such as ezhou-2026 (default: the folder's name).")] = "",
+    plan_id: Annotated[
+        str, typer.Option("--id", help="Id of the plan, such as ezhou-2026 (default: the folder's name).")
+    ] = "",
     title_zh: Annotated[str, typer.Option("--title-zh", help="Title in Chinese.")] = "",
     title_en: Annotated[str, typer.Option("--title-en", help="Title in English.")] = "",
     start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")] = "2026-01-01",

@@ -75,6 +75,29 @@ class Check(Declared):
     en: str
 
 
+class Step(Declared):
+    """How fast a thing may change at most: what differs more from the row before is quarantined as `name`.
+
+    `by`: columns that tell the things apart (a vehicle, a gauge). `column`: the number that is
+    watched; empty for the position (`lon`, `lat`). `most_per_h`: greatest change in an hour, in the
+    column's unit, for positions in km. `free`: a change up to this is never refused, however fast
+    (noise of the instrument).
+    """
+
+    name: str = Field(pattern=r"[a-z][a-z0-9_]*")
+    by: tuple[str, ...] = Field(min_length=1)
+    column: str = ""
+    most_per_h: float = Field(gt=0)
+    free: float = Field(default=0, ge=0)
+    zh: str
+    en: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared."""
+        return (self.column,) if self.column else ("lon", "lat")
+
+
 class Contract(Declared):
     """What a record of one dataset is.
 
@@ -103,6 +126,7 @@ class Contract(Declared):
     allowed_ahead: str = "10min"
     columns: dict[str, Column]
     checks: tuple[Check, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Contract:
@@ -114,6 +138,11 @@ class Contract(Declared):
         needs = {"site": ["site_id"], "point": ["lon", "lat"], "area": ["area_id"]}
         for way in self.place:
             problems += [f"place {way!r} needs column {c!r}" for c in needs[way] if c not in self.columns]
+        for step in self.steps:
+            unknown = [name for name in (*step.by, *step.columns) if name not in self.columns]
+            problems += [f"step {step.name!r}: {name!r} is not a declared column" for name in unknown]
+            if self.event_time is None:
+                problems.append(f"step {step.name!r} needs an event_time")
         for text in (self.cadence, self.allowed_lateness, self.allowed_ahead):
             if text is not None:
                 duration(text)

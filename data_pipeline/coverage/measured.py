@@ -80,4 +80,4 @@ def errors(model: Model, found: pl.DataFrame, given: Assumptions, computed_at: d
     return sums.with_columns(
         class_id=pl.Series([f"{i}/{o}/{s}/{v}" for i, o, s, v in zip(ids, sums["operator"], sums["surroundings"], sums["level"], strict=True)], dtype=pl.String),
         computed_at=pl.lit(computed_at, pl.Datetime("us")), lon=pl.Series(model.ground.lon[at]), lat=pl.Series(model.ground.lat[at]),
-    ).select(list(SCHEMA)).cast(SCHEMA)  # fmt: skip
+    ).select(pl.col(n).cast(t) for n, t in SCHEMA.items())  # fmt: skip

@@ -79,7 +79,7 @@ def covered_places(places: Iterator[KeyPlace], ground: Ground, covered: NDArray[
     for place in places:
         geometry = projected(place.geometry, ground.grid.crs)
         if geometry.geom_type in ("Polygon", "MultiPolygon"):
-            index = np.flatnonzero(ground.grid.mask(geometry).ravel())
+            index = ground.grid.cells_in(geometry)
             index = index[ground.piece.ravel()[index] >= 0]
             if not len(index):
                 continue

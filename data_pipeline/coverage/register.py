@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from data_pipeline.contracts import contract
 from data_pipeline.coverage.assumptions import Assumptions, Carrier
 from data_pipeline.coverage.ground import Ground
-from data_pipeline.contracts import contract
 from data_pipeline.store.lake import Lake
 from geo.coverage.budget import epre_dbm, noise_dbm
 from geo.coverage.cells import SCENARIOS, Cells

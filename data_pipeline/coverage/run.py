@@ -85,12 +85,12 @@ def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = Non
     frames: dict[str, pl.DataFrame] = {}
     if not update.is_nothing or not _has_results(lake, pack.id):
         labels = results.labels_of(model, given)
-        frames["coverage_results"] = results.by_piece(model, given, labels, now)
-        frames["coverage_cells"] = _changed(lake, pack.id, results.by_h3(model, given, now), "coverage_cells")
+        frames["coverage_results"] = _changed(lake, pack.id, results.by_piece(model, given, labels, now), "coverage_results", now)
+        frames["coverage_cells"] = _changed(lake, pack.id, results.by_h3(model, given, now), "coverage_cells", now)
         frames["weak_patches"] = results.weak_patches(model, labels, now)
         covered = model.served.covered(net.terms(given))
         found = places.covered_places(places.key_places(lake, ground, given), ground, covered, now)
-        frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places")
+        frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places", now)
         clock.lap(run, "results")
     compared = _compare(lake, pack, model, given, now, bool(frames))
     if compared is not None:
@@ -113,13 +113,23 @@ def _has_results(lake: Lake, city: str) -> bool:
     return bool(lake.value(f'SELECT count(*) FROM "{table}" WHERE city = ? AND known_to_utc IS NULL', [city]))
 
 
-def _changed(lake: Lake, city: str, frame: pl.DataFrame, dataset: str) -> pl.DataFrame:
-    """Rows that say something else than the present records: the rest need not be written again."""
+def _changed(lake: Lake, city: str, frame: pl.DataFrame, dataset: str, now: datetime) -> pl.DataFrame:
+    """Rows that say something else than the present records: the rest need not be written again.
+
+    What is in the present records and no longer in `frame` (a place closed, a piece redrawn) is
+    said to be nothing now: its figures are 0, optional ones empty.
+    """
     rules = contract(dataset)
-    names = [c for c in rules.columns if c != "computed_at"]
+    key, names = list(rules.key), [c for c in rules.columns if c != "computed_at"]
     quoted = ", ".join(f'"{c}"' for c in names)
     present = lake.frame(f'SELECT {quoted} FROM "{rules.table}" WHERE city = ? AND known_to_utc IS NULL', [city])
-    return frame.join(present.select(names), on=names, how="anti", nulls_equal=True)
+    figures = {n: c.required for n, c in rules.columns.items() if c.type in ("float", "integer") and n not in ("lon", "lat")}
+    gone = present.join(frame, on=key, how="anti").with_columns(
+        *(pl.lit(0 if required else None).cast(rules.polars_schema()[n]).alias(n) for n, required in figures.items()),
+        pl.lit(now, pl.Datetime("us")).alias("computed_at"),
+    )
+    every = pl.concat([frame, gone.select(frame.columns)])
+    return every.join(present, on=names, how="anti", nulls_equal=True)
 
 
 def _compare(
@@ -136,7 +146,7 @@ def _compare(
         return None
     found = measured.samples(lake, pack.id, now, given.terms.technology)
     simulated = bool(found["is_simulated"].any()) if found.height else False
-    return measured.errors(model, found, given, now), simulated
+    return _changed(lake, pack.id, measured.errors(model, found, given, now), "coverage_errors", now), simulated
 
 
 def _deliver(writer: Writer, pack: Pack, frames: dict[str, pl.DataFrame], simulated: dict[str, bool], now: datetime) -> dict[str, int]:

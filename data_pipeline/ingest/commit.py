@@ -17,9 +17,10 @@ from data_pipeline.ingest import registers
 from data_pipeline.ingest.account import Account, all_refused, ends, fingerprint, mapping_text
 from data_pipeline.ingest.books import Books
 from data_pipeline.ingest.keep import in_one_piece, keep, keep_text
-from data_pipeline.ingest.locate import Locality, locate_rows, with_local_time
+from data_pipeline.ingest.locate import Locality, LocatedRows, locate_rows, with_local_time
 from data_pipeline.ingest.prepare import Prepared, prepare
 from data_pipeline.ingest.revise import EXISTING, Revised, revise
+from data_pipeline.ingest.steps import impossible_steps, rows_before
 from data_pipeline.ingest.types import Incoming, Receipt, unused_words
 from data_pipeline.store.schema import SYSTEM_COLUMNS
 
@@ -143,6 +144,8 @@ class Commit:
         if event is None:
             event = pl.repeat(account.known_from, located.frame.height, dtype=pl.Datetime("us"), eager=True)
         rows = with_local_time(located.frame, event, pack.tz).with_columns(is_simulated=pl.lit(incoming.is_simulated))
+        if rules.steps:
+            rows, located = self._without_leaps(rows, located, rules, pack.id)
         clock = self._clocked(account, "locate", clock)
         revised = revise(rows, self._existing(rows, rules, pack.id), rules, account.known_from)
         clock = self._clocked(account, "revise", clock)
@@ -153,6 +156,17 @@ class Commit:
         account.check()
         self._write(account, revised, refused, located.localities, rules, pack)
         self._clocked(account, "append", clock)
+
+    def _without_leaps(
+        self, rows: pl.DataFrame, located: LocatedRows, rules: Contract, city: str
+    ) -> tuple[pl.DataFrame, LocatedRows]:
+        """Rows without those no thing could have reached from the row before; these join the refused ones."""
+        self.flush(rules.table)
+        bad = impossible_steps(rows, rules, rows_before(self.lake, rules, city, rows))
+        if bad.is_empty():
+            return rows, located
+        refused = pl.concat([located.refused, bad.select(located.refused.columns)])
+        return rows.join(bad, on="row_number", how="anti", maintain_order="left"), replace(located, refused=refused)
 
     def _existing(self, rows: pl.DataFrame, rules: Contract, city: str) -> pl.DataFrame:
         """Every stored revision of the records in `rows`.

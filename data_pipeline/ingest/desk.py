@@ -172,20 +172,22 @@ def ask_alert_state(home: Home, alert_id: str, state: str, by: str, note: str = 
     inbox.ask(home, "alert_state", {"alert_id": alert_id, "state": state, "by": by, "note": note}, None, timeout_s)
 
 
-def ask_freeze(home: Home, packs: dict[str, Pack], freeze: Freeze, timeout_s: float = 60.0) -> None:
-    """Have a ledger kept under its name: by the running pipeline, else by taking the writer's lock.
+def ask_freeze(home: Home, freeze: Freeze, packs: dict[str, Pack] | None = None, timeout_s: float = 60.0) -> None:
+    """Have a ledger kept under its name by the running pipeline.
+
+    With `packs` (the command line) it is written here where no pipeline runs; the web, which never writes, gives none.
 
     Raises
     ------
     UsageError
         The city has a freeze of that name.
     StoreBusy
-        Another process writes the store and does not answer the inbox.
+        No pipeline runs; or another process writes the store and does not answer the inbox.
     """
     from data_pipeline.ledger.freeze import arguments_of, record, write_payload
 
     who = holder(home)
-    if who is not None and who.answers_inbox:
+    if packs is None or (who is not None and who.answers_inbox):
         with tempfile.TemporaryDirectory(prefix="freeze-", dir=home.root) as folder:
             inbox.ask(home, "freeze", arguments_of(freeze), write_payload(freeze, Path(folder)), timeout_s)
         return

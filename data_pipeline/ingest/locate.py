@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cache
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -20,7 +18,7 @@ import polars as pl
 from data_pipeline.cities import Located, Pack, Place
 from data_pipeline.contracts import Contract
 from data_pipeline.errors import did_you_mean
-from data_pipeline.times import to_local
+from data_pipeline.ingest.moments import offset_steps
 from geo.crs import canonical_datum
 from geo.datum import probable_datum
 from geo.h3cells import cells as h3_cells
@@ -28,7 +26,6 @@ from geo.h3cells import cells as h3_cells
 H3_RESOLUTION = 9
 DATUM_SHARE, DATUM_ROWS = 0.03, 20  # points outside the city from which a wrong datum is suspected
 DATUM_SAMPLE = 2_000  # points looked at, of each kind
-EPOCH = datetime(1970, 1, 1)
 WHOLE_CITY = "city"  # an area_id for records that count for the whole city, whatever its id (mappings write it)
 REFUSED_SCHEMA = {"row_number": pl.Int64, "column_name": pl.String, "rule": pl.String, "reason": pl.String}
 PLACE_COLUMNS = ("locality_id", "h3_r9", "place_basis")
@@ -344,31 +341,3 @@ def with_local_time(frame: pl.DataFrame, event: pl.Series, tz: ZoneInfo) -> pl.D
         utc_offset_s=offset,
         local_day=(event + pl.Series(offset.cast(pl.Int64) * 1_000_000).cast(pl.Duration("us"))).dt.date(),
     )
-
-
-@cache
-def _offset_at(tz: ZoneInfo, moment_utc: datetime) -> int:
-    return int(to_local(moment_utc, tz).utcoffset().total_seconds())  # type: ignore[union-attr]
-
-
-def offset_steps(tz: ZoneInfo, first_utc: datetime, last_utc: datetime) -> tuple[list[datetime], list[int]]:
-    """Moments (naive UTC) from which an offset (seconds) holds, covering `first_utc` … `last_utc`.
-
-    Looks at every day and halves it where the offset differs; two changes within one day have
-    never been decreed.
-    """
-    step = timedelta(days=1)
-    here = EPOCH + (first_utc - EPOCH) // step * step
-    starts, offsets = [here], [_offset_at(tz, here)]
-    while here <= last_utc:
-        after = here + step
-        if _offset_at(tz, after) != offsets[-1]:
-            low, high = here, after
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) / 2
-                middle = middle.replace(microsecond=0)
-                low, high = (middle, high) if _offset_at(tz, middle) == offsets[-1] else (low, middle)
-            starts.append(high)
-            offsets.append(_offset_at(tz, after))
-        here = after
-    return starts, offsets

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from data_pipeline.ingest.values import Converted, half_width, trimmed
+from data_pipeline.times import to_local
 
 US = pl.Datetime("us")
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+EPOCH = datetime(1970, 1, 1)
+LOOKED_AT = timedelta(days=1000)  # over longer times than this it does not pay to look whether the offset ever changes
 # tried on whole columns, in this order, before single texts are looked at
 _LOCAL = (
     "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M",
@@ -295,22 +299,33 @@ def _localize(
     """Local moments to UTC into `done.values`, which holds those that already are UTC."""
     if local.null_count() == len(local):
         return done
+    offset = _one_offset(local, tz)
+    if offset is not None:  # no hour is missing or comes twice: most files by far
+        early = local - offset
+        done.values = done.values.zip_with(done.values.is_not_null(), early)
+        return done
     zone = tz.key
     early = _as_utc(local, zone, "earliest")
     late = _as_utc(local, zone, "latest")
     missing = local.is_not_null() & early.is_null()
-    done.refuse(
-        missing,
-        "nonexistent_local_time",
-        f"{{}} does not exist in {zone}: the clock was put forward",
-        shown.cast(pl.String),
-    )
+    if missing.any():
+        template = f"{{}} does not exist in {zone}: the clock was put forward"
+        done.refuse(missing, "nonexistent_local_time", template, shown.cast(pl.String))
     repeated = (early != late).fill_null(False)
     if repeated.any():
         second = _second_occurrence(local, early, repeated, groups or [])
         early = early.zip_with(~second, late)
     done.values = done.values.zip_with(done.values.is_not_null(), early)
     return done
+
+
+def _one_offset(local: pl.Series, tz: ZoneInfo) -> timedelta | None:
+    """The offset that holds at all these local moments; None where it changes among them or may."""
+    first, last = local.min(), local.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime) or last - first > LOOKED_AT:
+        return None
+    _, offsets = offset_steps(tz, first - timedelta(days=2), last + timedelta(days=2))
+    return timedelta(seconds=offsets[0]) if len(offsets) == 1 else None
 
 
 def _as_utc(local: pl.Series, zone: str, which: str) -> pl.Series:
@@ -347,3 +362,31 @@ def utc_of(text: str, tz: ZoneInfo) -> datetime:
     moment = datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=tz)
     return aware.astimezone(UTC).replace(tzinfo=None)
+
+
+@cache
+def _offset_at(tz: ZoneInfo, moment_utc: datetime) -> int:
+    return int(to_local(moment_utc, tz).utcoffset().total_seconds())  # type: ignore[union-attr]
+
+
+def offset_steps(tz: ZoneInfo, first_utc: datetime, last_utc: datetime) -> tuple[list[datetime], list[int]]:
+    """Moments (naive UTC) from which an offset (seconds) holds, covering `first_utc` … `last_utc`.
+
+    Looks at every day and halves it where the offset differs; two changes within one day have
+    never been decreed.
+    """
+    step = timedelta(days=1)
+    here = EPOCH + (first_utc - EPOCH) // step * step
+    starts, offsets = [here], [_offset_at(tz, here)]
+    while here <= last_utc:
+        after = here + step
+        if _offset_at(tz, after) != offsets[-1]:
+            low, high = here, after
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                middle = middle.replace(microsecond=0)
+                low, high = (middle, high) if _offset_at(tz, middle) == offsets[-1] else (low, middle)
+            starts.append(high)
+            offsets.append(_offset_at(tz, after))
+        here = after
+    return starts, offsets

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from data_pipeline.contracts import contract
+from data_pipeline.contracts import contract, contracts
 from data_pipeline.ingest.commit import Commit
 from data_pipeline.ingest.revise import EXISTING, rechain
 
 
 def remove_simulated_records(commit: Commit, city: str, dataset: str) -> int:
     """Remove every simulated revision (and site) of a dataset of a city; returns how many revisions.
+
+    What was worked out from the dataset (contracts with `derived_from`) and is simulated goes with it.
 
     Real revisions that a simulated one had closed are the present ones again. Readings of all
     days concerned are computed anew at the end of the commit.
@@ -40,4 +42,5 @@ def remove_simulated_records(commit: Commit, city: str, dataset: str) -> int:
         commit.rebuild_sites(rules, pack, sites)
     commit.writer.newest_event.pop((city, dataset), None)
     commit.touch(city, dataset, set(days["local_day"].to_list()))
-    return int(days["n"].sum())
+    derived = [other.id for other in contracts().values() if other.derived_from == dataset]
+    return int(days["n"].sum()) + sum(remove_simulated_records(commit, city, other) for other in derived)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_pipeline.ledger.reported import Row
 from data_pipeline.ledger.types import STATUSES, DepartmentBoard, LedgerProject, LedgerSystem, LedgerTarget
@@ -53,7 +53,7 @@ def _project(project: PlanProject, plan: Plan, known: Known) -> LedgerProject:
     )  # fmt: skip
 
 
-def _newest(rows: Sequence[Row], column: str):  # type: ignore[no-untyped-def]
+def _newest(rows: Sequence[Row], column: str) -> Any:
     """The newest value a department gave for a column; None where it never gave one."""
     return next((row[column] for row in reversed(rows) if row[column] is not None), None)
 
@@ -89,7 +89,9 @@ def project_sums(rows: Sequence[LedgerProject]) -> tuple[StageSum, ...]:
         mine = [row for row in rows if row.plan.plan_id == plan_id]
         for stage in PROJECT_STAGES:
             parts = [r for r in mine if r.stage == stage and r.project.row_type != "group"]
-            totals = [r for r in mine if r.project.row_type == "group" and stage and printed_stage(r.project.stage) == stage]
+            totals = [
+                r for r in mine if r.project.row_type == "group" and stage and printed_stage(r.project.stage) == stage
+            ]
             if parts or totals:
                 found.append(
                     StageSum(
@@ -141,12 +143,12 @@ def _number(row: LedgerProject) -> int:
     return row.project.n_projects or 1
 
 
-def _total(values) -> float | None:  # type: ignore[no-untyped-def]
+def _total(values: Iterable[float | None]) -> float | None:
     given = [value for value in values if value is not None]
     return math.fsum(given) if given else None
 
 
-def _count(values) -> int | None:  # type: ignore[no-untyped-def]
+def _count(values: Iterable[int | None]) -> int | None:
     given = [value for value in values if value is not None]
     return sum(given) if given else None
 
@@ -180,7 +182,9 @@ def systems(facts: PlanFacts, known: Known) -> tuple[LedgerSystem, ...]:
     return tuple(found)
 
 
-def _works(system: System, stage: str, metrics: tuple[str, ...], views: tuple[str, ...], fresh: bool | None) -> bool | None:
+def _works(
+    system: System, stage: str, metrics: tuple[str, ...], views: tuple[str, ...], fresh: bool | None
+) -> bool | None:
     """Whether a system does what the plan asked of it; None where nothing says so.
 
     `track`: reported in service. `feed`, `core`: one of its metrics is fresh, or it has no metric and
@@ -213,7 +217,9 @@ def departments(facts: PlanFacts, targets: Sequence[LedgerTarget]) -> tuple[Depa
     for department in facts.departments:
         led = [r for r in counted if r.plan.plan_id == department.plan_id and department.dept_zh in leads(r)]
         shared = sum(
-            r.plan.plan_id == department.plan_id and department.dept_zh in shares(r) and department.dept_zh not in leads(r)
+            r.plan.plan_id == department.plan_id
+            and department.dept_zh in shares(r)
+            and department.dept_zh not in leads(r)
             for r in counted
         )
         by_status: dict[str, int] = dict.fromkeys(STATUSES, 0)

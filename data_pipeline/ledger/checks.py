@@ -24,26 +24,19 @@ above_planned       warning  more invested than planned, by a fifth or more
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from data_pipeline.errors import did_you_mean
-from data_pipeline.ledger.types import ReportEntry
+from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.types import STAGES, Finding, Past, ReportEntry
 from data_pipeline.plans import PlanFacts, PlanProject, System
 
 if TYPE_CHECKING:
-    from data_pipeline.ledger.entries import Draft
     from data_pipeline.queries.types import Target
 
-STAGES: dict[str, tuple[str, ...]] = {
-    "target": ("not_started", "under_way", "done"),
-    "project": ("reserve", "new_start", "under_construction", "done", "stopped"),
-    "system": ("not_started", "building", "trial", "in_service", "stopped"),
-}
 STAGED_GROUPS = ("在建", "新开工", "储备")
 OLDEST_DAYS = 3653
 COUNTED_UNITS = frozenset(["个", "家", "座", "户", "根", "部", "条", "项", "级", "位", "次"])
@@ -71,43 +64,9 @@ SAYS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing a check noticed; `args` fill the sentence of its code (`SAYS`, and the texts on screen)."""
-
-    level: Literal["error", "warning"]
-    code: str
-    args: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Past:
-    """An accepted report on the same subject."""
-
-    data_on: date
-    value: float | None
-    stage: str | None
-    expected_on: date | None
-    progress_share: float | None
-    invested_yi_yuan: float | None
-    blocked: bool | None
-    blocked_cause: str | None
-
-
 def say(finding: Finding) -> str:
     """A finding as an English sentence, for errors and logs; screens have texts of their own."""
     return SAYS[finding.code].format(**finding.args)
-
-
-def packed(finding: Finding) -> str:
-    """A warning as an entry keeps it: JSON of its code and what fills its sentence."""
-    return json.dumps({"code": finding.code, **finding.args}, ensure_ascii=False)
-
-
-def unpacked(text: str) -> Finding:
-    """The warning an entry kept; the reverse of `packed`."""
-    args = json.loads(text)
-    return Finding("warning", args.pop("code"), args)
 
 
 def check(

@@ -7,12 +7,11 @@ makes answer for it (`checks.reporting_office`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from data_pipeline.ledger.checks import owners, takes_no_reports
-from data_pipeline.ledger.types import Ledger, ReportEntry, Subject
+from data_pipeline.ledger.types import Due, Ledger, ReportEntry, Subject
 from data_pipeline.plans import PlanFacts, PlanProject, System
 
 if TYPE_CHECKING:
@@ -20,37 +19,6 @@ if TYPE_CHECKING:
 
 ENDED = ("done", "in_service", "stopped")
 DUE_DAY = 10
-
-
-@dataclass(frozen=True)
-class Due:
-    """One thing to report on. `offices`: who answers for it, the one that is asked first.
-
-    `data_on`: the data date the next report ought to have; `due_on` the day it is due, both None where none is due
-    (completed, or measured by a live metric). `goal` and `unit_*` are those of a quantified target.
-    """
-
-    subject: Subject
-    subject_id: str
-    kind: str
-    name_zh: str
-    name_en: str
-    offices: tuple[str, ...]
-    deadline: str
-    goal: float | None
-    unit_zh: str
-    unit_en: str
-    comparator: str
-    last: ReportEntry | None
-    data_on: date | None
-    due_on: date | None
-    overdue_days: int
-    is_simulated: bool
-
-    @property
-    def office(self) -> str:
-        """The office that is asked for the report."""
-        return self.offices[0]
 
 
 def due(ledger: Ledger, facts: PlanFacts, department: str | None = None) -> list[Due]:

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from pydantic import Field, field_validator
 
 from data_pipeline.contracts import contract
-from data_pipeline.declare import Declared, validate
+from data_pipeline.declare import validate
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.ingest.types import Incoming
-from data_pipeline.ledger.checks import Finding, Past, check, packed, say
+from data_pipeline.ledger.checks import check, say
+from data_pipeline.ledger.draft import Draft
 from data_pipeline.ledger.evidence import check_links
-from data_pipeline.ledger.types import EntryState, ReportEntry, Subject
+from data_pipeline.ledger.types import NOTE_LENGTH, EntryState, Finding, Past, ReportEntry
 from data_pipeline.plans import read_plan_facts
 from data_pipeline.times import local_day
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 DATASET = "plan_reports"
 ACTIONS = ("submit", "accept", "return", "withdraw")
-REASON_LENGTH, NOTE_LENGTH, MOST_EVIDENCE = 1000, 500, 10
 STATES: tuple[EntryState, ...] = ("submitted", "accepted", "returned", "withdrawn")
 _LISTS = ("evidence", "warnings")  # kept as JSON text
 COLUMNS = (
@@ -65,38 +64,6 @@ class Person:
     name: str
     known: bool
     department: str = ""
-
-
-class Draft(Declared):
-    """What a department sends: one figure or state of a target, project or system on one data date.
-
-    `value` in the target's unit as printed; `progress_share` 0–1; `evidence`: ids of kept files (`sha256:name`)
-    or http(s) links; `replaces`: id of the entry this one corrects; `confirmed`: the warnings were read and
-    `reason` answers them.
-    """
-
-    city: str
-    subject: Subject
-    subject_id: str
-    data_on: date
-    department: str
-    value: float | None = Field(default=None, allow_inf_nan=False)
-    stage: str = ""
-    expected_on: date | None = None
-    progress_share: float | None = Field(default=None, allow_inf_nan=False)
-    invested_yi_yuan: float | None = Field(default=None, allow_inf_nan=False)
-    blocked: bool | None = None
-    blocked_cause: str = Field(default="", max_length=REASON_LENGTH)
-    blocked_owner: str = Field(default="", max_length=REASON_LENGTH)
-    reason: str = Field(default="", max_length=REASON_LENGTH)
-    evidence: tuple[str, ...] = Field(default=(), max_length=MOST_EVIDENCE)
-    replaces: str = ""
-    confirmed: bool = False
-
-    @field_validator("reason", "blocked_cause", "blocked_owner", "department", "subject_id", "stage", "replaces")
-    @classmethod
-    def _trimmed(cls, text: str) -> str:
-        return text.strip()
 
 
 class NeedsConfirmation(UsageError):
@@ -192,7 +159,7 @@ def submit(commit: Commit, pack: Pack, entry_id: str, draft: Draft, person: Pers
     entry = ReportEntry(
         entry_id=entry_id, city=pack.id, state="submitted", author=person.name, author_known=person.known,
         submitted_at_utc=commit.now, reviewer="", reviewer_known=False, reviewed_at_utc=None, review_note="",
-        warnings=tuple(packed(finding) for finding in found), is_simulated=False,
+        warnings=tuple(finding.packed() for finding in found), is_simulated=False,
         **draft.model_dump(exclude={"city", "confirmed"}),
     )  # fmt: skip
     _append(commit, entry, person.name)

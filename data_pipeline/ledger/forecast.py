@@ -207,7 +207,7 @@ def logistic_when(value: float, capacity: float, rate: float, middle: float) -> 
 
 @dataclass(frozen=True)
 class Drift:
-    """The newest value and the mean monthly change `mean` going on. `s`: standard deviation of the `n` changes."""
+    """The newest value and the mean change `mean` of the last `n` months going on. `s`: standard deviation of changes."""
 
     last: float
     mean: float
@@ -230,11 +230,17 @@ class Drift:
 
 
 def drift(values: Sequence[float]) -> Drift | None:
-    """Mean monthly change of equally spaced values; None with fewer than two."""
+    """Mean change over the last 12 of equally spaced values; None with fewer than two.
+
+    The deviation is that of all changes where it is larger: a path that has stood still for a year
+    has not become certain.
+    """
     changes = [after - before for before, after in zip(values, values[1:], strict=False)]
     if not changes:
         return None
-    return Drift(values[-1], mean(changes), stdev(changes) if len(changes) > 1 else 0.0, len(changes))
+    last = changes[-WINDOW:]
+    s = max(stdev(last), stdev(changes)) if len(last) > 1 else 0.0
+    return Drift(values[-1], mean(last), s, len(last))
 
 
 def outlook(series: Series, month: float) -> Outlook | None:
@@ -242,7 +248,7 @@ def outlook(series: Series, month: float) -> Outlook | None:
     if len(series) < MIN_VALUES or series[-1][0] - series[0][0] < 2:
         return None
     ahead = max(month - series[-1][0], 1 / 31)
-    own = drift(_recent(series))
+    own = drift(_even(series))
     least = None if own is None else own.half_width(ahead)
     if own is None or least is None:
         return None
@@ -269,11 +275,6 @@ def _window(series: Series) -> list[tuple[int, float]]:
     return last if len(last) >= MIN_VALUES else list(series)[-MIN_VALUES:]
 
 
-def _recent(series: Series) -> list[float]:
-    """The values of the last 12 months and the one before them, silent months on the line between."""
-    return _even(series)[-WINDOW - 1 :]
-
-
 def _even(series: Series) -> list[float]:
     """Values of every month between first and last; those of silent months lie on the straight line between."""
     values = [series[0][1]]
@@ -293,7 +294,7 @@ def _nearest_lately(series: Series, steps: int) -> Method:
             break
         actual = values[len(past) - 1 + ahead]
         recent = past[-WINDOW:]
-        line, own, fitted = ols(list(enumerate(recent))), drift(past[-WINDOW - 1 :]), holt(past, phi=PHI)
+        line, own, fitted = ols(list(enumerate(recent))), drift(past), holt(past, phi=PHI)
         assert line is not None and own is not None and fitted is not None  # three values and more
         errors["drift"] += abs(own.at(ahead) - actual)
         errors["ols"] += abs(line.at(len(recent) - 1 + ahead) - actual)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,11 @@ def thaw(freeze: Freeze) -> Ledger:
             f"freeze {freeze.freeze_id}: its payload has hash {sha256_of(freeze.payload)[:12]}…, recorded is {freeze.sha256[:12]}…",
             hint="the stored text was changed; do not use it, restore the home folder from a copy",
         )
+    return _thawed(freeze)
+
+
+@lru_cache(maxsize=8)
+def _thawed(freeze: Freeze) -> Ledger:
     body = json.loads(freeze.payload)
     if body.get("format") != FORMAT:
         raise StoreError(f"freeze {freeze.freeze_id} has format {body.get('format')!r}, this version reads {FORMAT}")

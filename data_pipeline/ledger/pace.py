@@ -121,7 +121,7 @@ def season_shares(points: Points, before: date) -> list[float] | None:
     """p of months 1 to 12: mean cumulative share of a year's result, over complete calendar years before `before`.
 
     A year counts where the value at its end and at the end of the year before are known and differ.
-    None with fewer than two such years.
+    None without such a year; with a single one it is that year's.
     """
     series = dict(zip_months(points))
     years = sorted({month // 12 for month in series if month // 12 < before.year})
@@ -131,7 +131,7 @@ def season_shares(points: Points, before: date) -> list[float] | None:
         if start is None or end is None or start == end:
             continue
         shares.append([(series[year * 12 + k] - start) / (end - start) for k in range(12)])
-    if len(shares) < 2:
+    if not shares:
         return None
     return [sum(year[k] for year in shares) / len(shares) for k in range(12)]
 
@@ -142,7 +142,9 @@ def zip_months(points: Points) -> list[tuple[int, float]]:
     return list(zip(range(series[0][0], series[-1][0] + 1), filled(series), strict=True)) if series else []
 
 
-def expected_seasonal(base: float, goal: float, start: date, deadline: date, on: date, shares: list[float]) -> float | None:
+def expected_seasonal(
+    base: float, goal: float, start: date, deadline: date, on: date, shares: list[float]
+) -> float | None:
     """Where a target ought to stand if every year of the plan brings the same and spreads it as past years did.
 
     Only for plans of whole calendar years, else None. Between the ends of months p runs straight.

@@ -46,7 +46,9 @@ class Reports:
     def path(self, subject_id: str) -> tuple[PathPoint, ...]:
         """The reported values by data date."""
         return tuple(
-            PathPoint(row["data_on"], row["value"], "report", row["is_simulated"], row["known_from_utc"], row["delivery_id"])
+            PathPoint(
+                row["data_on"], row["value"], "report", row["is_simulated"], row["known_from_utc"], row["delivery_id"]
+            )
             for row in self.of(subject_id)
             if row["value"] is not None
         )

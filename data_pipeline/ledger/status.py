@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from data_pipeline.ledger.forecast import Outlook
-from data_pipeline.ledger.pace import Better, Points, add_months, is_reached, reached_on, threshold, value_at
+from data_pipeline.ledger.pace import Better, Points, add_months, is_reached, reached_on, value_at
 from data_pipeline.ledger.types import PaceStatus
 
 HORIZON_MONTHS = 24  # after the deadline: a forecast that reaches the goal within these counts as catching up
@@ -163,11 +163,11 @@ def _tick_after(reports: Sequence[StageReport], on: date) -> Judged:
 
 
 def moved_since(reports: Sequence[StageReport], since: date) -> bool:
-    """Whether a report after `since` names another stage or more progress than the one before it."""
+    """Whether a report after `since` names another stage, another expected day or more progress than the one before."""
     for before, report in zip(reports, reports[1:], strict=False):
         if report.on <= since:
             continue
-        if report.stage != before.stage:
+        if report.stage != before.stage or report.expected_on != before.expected_on:
             return True
         if (report.progress_share or 0.0) > (before.progress_share or 0.0):
             return True
@@ -182,8 +182,3 @@ def bounded(outlook: Outlook, *, cumulative: bool, percent: bool, actual: float)
     if percent:
         low, value, high = (min(max(x, 0.0), 100.0) for x in (low, value, high))
     return Outlook(value, low, high, outlook.method, outlook.n)
-
-
-__all__ = [
-    "Judged", "Promise", "StageReport", "bounded", "done_on", "judge_quantified", "judge_tick", "moved_since", "threshold",
-]  # fmt: skip

@@ -23,8 +23,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from data_pipeline.declare import validate
 from data_pipeline.errors import DeclarationError, DeliveryError, did_you_mean
-from data_pipeline.ledger.checks import STAGES
-from data_pipeline.ledger.entries import Draft
+from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.types import STAGES
 from data_pipeline.sources.base import ReadOptions
 from data_pipeline.sources.sheets import refuse_unsafe
 

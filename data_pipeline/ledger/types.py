@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_pipeline.plans import Clause, Department, Plan, PlanProject, System
 
@@ -21,6 +22,14 @@ STATUSES: tuple[PaceStatus, ...] = (
 
 Subject = Literal["target", "project", "system"]
 EntryState = Literal["submitted", "accepted", "returned", "withdrawn"]
+# states of a tickable target, a project and a system, in their order
+STAGES: dict[str, tuple[str, ...]] = {
+    "target": ("not_started", "under_way", "done"),
+    "project": ("reserve", "new_start", "under_construction", "done", "stopped"),
+    "system": ("not_started", "building", "trial", "in_service", "stopped"),
+}
+# what an entry may hold
+REASON_LENGTH, NOTE_LENGTH, MOST_EVIDENCE = 1000, 500, 10
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,8 @@ class LedgerTarget:
     `provincial`, `interval_above`, …). `path` is sorted by date. `last_report` is the newest accepted
     entry. `area` is the city, or the district of a split. `done_on`: since when a promise that is done or
     done late has been kept. A row that restates another (`target.same_as`) has that one's status, pace and
-    path and the reason `same_as`; it is never counted. `report_due_on`: when the next report is due; `report_overdue_days` > 0 when it is late.
+    path and the reason `same_as`; it is never counted. `report_due_on`: when the next report is due;
+    `report_overdue_days` > 0 when it is late.
     """
 
     target: Target
@@ -247,6 +257,70 @@ class Ledger:
     def target(self, target_id: str) -> LedgerTarget | None:
         """The row of one target, None where the city's plans have no such id."""
         return next((row for row in self.targets if row.target.target_id == target_id), None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check of an entry noticed; `args` fill the sentence of its code (`checks.SAYS`, the texts on screen)."""
+
+    level: Literal["error", "warning"]
+    code: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def packed(self) -> str:
+        """A warning as an entry keeps it: JSON of its code and what fills its sentence."""
+        return json.dumps({"code": self.code, **self.args}, ensure_ascii=False)
+
+    @classmethod
+    def unpacked(cls, text: str) -> Finding:
+        """The warning an entry kept; the reverse of `packed`."""
+        args = json.loads(text)
+        return cls("warning", args.pop("code"), args)
+
+
+@dataclass(frozen=True)
+class Past:
+    """An accepted report on the same subject."""
+
+    data_on: date
+    value: float | None
+    stage: str | None
+    expected_on: date | None
+    progress_share: float | None
+    invested_yi_yuan: float | None
+    blocked: bool | None
+    blocked_cause: str | None
+
+
+@dataclass(frozen=True)
+class Due:
+    """One thing a department reports on. `offices`: who answers for it, the one that is asked first.
+
+    `data_on`: the data date the next report ought to have; `due_on` the day it is due, both None where none is due
+    (completed, or measured by a live metric). `goal` and `unit_*` are those of a quantified target.
+    """
+
+    subject: Subject
+    subject_id: str
+    kind: str
+    name_zh: str
+    name_en: str
+    offices: tuple[str, ...]
+    deadline: str
+    goal: float | None
+    unit_zh: str
+    unit_en: str
+    comparator: str
+    last: ReportEntry | None
+    data_on: date | None
+    due_on: date | None
+    overdue_days: int
+    is_simulated: bool
+
+    @property
+    def office(self) -> str:
+        """The office that is asked for the report."""
+        return self.offices[0]
 
 
 @dataclass(frozen=True)

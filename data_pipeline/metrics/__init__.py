@@ -18,7 +18,8 @@ MARTS = FOLDER / "marts"
 
 Unit = Literal[
     "share", "count", "per_10k", "ratio", "index", "kwh", "mwh", "kw", "mw", "km", "kmh", "minutes", "hours", "days",
-    "ug_m3", "mg_m3", "degc", "mm", "m", "m_s", "persons", "times_per_day", "kbps", "yuan", "usd", "tonnes", "km2", "db",
+    "ug_m3", "mg_m3", "degc", "mm", "m", "m_s", "persons", "times_per_day", "kbps", "yuan", "usd", "tonnes",
+    "points", "tce_per_10k_yuan", "m3", "tce", "gbps", "customer_hours", "km2", "db",
 ]  # fmt: skip
 
 

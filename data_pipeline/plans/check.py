@@ -1,4 +1,4 @@
-"""Everything that can be wrong with plan tables in themselves: cells, ids, references, and figures that make no sense."""
+"""Everything that can be wrong with plan tables in themselves: cells, ids, references, senseless figures."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _cells(name: str, rows: list[Row]) -> Iterator[str]:
 def _number(text: str, column: str, where: str) -> Iterator[str]:
     if number_of(text) is None:
         if _RANGE.search(text):
-            yield f"{where}: {column} is {text!r}: two bounds in one cell; put the lower into value, the higher into value_high"
+            yield f"{where}: {column} is {text!r}: two bounds in one cell; the lower goes into value, the higher into value_high"
         else:
             yield f"{where}: {column} is {text!r}, which is not a number"
     elif column in WHOLE and not text.lstrip("-").isdigit():
@@ -219,7 +219,7 @@ def _target(row: Row, start: date | None, lower: bool) -> Iterator[str]:
         elif lower:
             yield f"{where}: two bounds ({row['value']} and {row['value_high']}) on a figure of which less is better"
         elif high <= value:
-            yield f"{where}: two bounds that contradict: value_high {row['value_high']} is not above value {row['value']}"
+            yield f"{where}: two bounds that contradict: value_high {row['value_high']} is not above {row['value']}"
     if row["unit_zh"] == "%" and not _GROWTH.search(row["indicator_zh"]):
         for column, share in (("value", value), ("value_high", high)):
             if share is not None and not 0 <= share <= 100:

@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "systems": (
         "system_id", "plan_id", "clause", "name_zh", "name_en", "domain", "what_it_does_en", "inputs", "outputs",
-        "lead_dept_zh", "deadline", "dashboard_role", "reason", "io_basis",
+        "lead_dept_zh", "deadline", "dashboard_role", "reason", "reason_zh", "io_basis",
     ),
     "departments": ("plan_id", "dept_zh", "dept_en", "n_targets_led", "n_targets_responsible", "note"),
     "projects": (
@@ -92,7 +92,10 @@ class Clause:
 
 @dataclass(frozen=True)
 class System:
-    """One information system a plan names. `dashboard_role`: core, feed, track or out; `reason` for it, in English."""
+    """One information system a plan names. `dashboard_role`: core, feed, track or out; `reason` for it, in English.
+
+    `reason_zh` is given for what is out: there the screen shows it.
+    """
 
     system_id: str
     plan_id: str
@@ -105,6 +108,7 @@ class System:
     deadline: str
     dashboard_role: str
     reason: str = ""
+    reason_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ class TargetSplit:
 
 @dataclass(frozen=True)
 class SystemMetrics:
-    """What a system's data feed here: metrics and the page that shows them."""
+    """What a system's data feed here: metrics and the page that shows them; a system may have several rows."""
 
     system_id: str
     metric_ids: tuple[str, ...]

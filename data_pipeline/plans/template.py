@@ -28,7 +28,8 @@ def new_plan(
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", hint="name a folder that does not exist yet")
     if not _ID.fullmatch(plan_id):
-        raise UsageError(f"plan id {plan_id!r} is not allowed", hint="a letter, then a-z, 0-9 and -, such as ezhou-2026")
+        hint = "a letter, then a-z, 0-9 and -, such as ezhou-2026"
+        raise UsageError(f"plan id {plan_id!r} is not allowed", hint=hint)
     if end < start:
         raise UsageError(f"the plan ends ({end}) before it starts ({start})", hint="--start must not be after --end")
     folder.mkdir(parents=True, exist_ok=True)

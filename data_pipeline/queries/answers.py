@@ -162,7 +162,8 @@ class Answers:
         if metric.whole_periods_only and len(part.starts):
             over = [microseconds(end_of(moment_of(s), finer, self.tz)) <= microseconds(until) for s in part.starts]
             part = Series(part.starts[over], part.data[over])
-        part = Series(part.starts[part.data[:, N] > 0], part.data[part.data[:, N] > 0])
+        counted = part.data[:, N] > 0
+        part = Series(part.starts[counted], part.data[counted])
         if not len(part.starts):
             return None
         data = part.data
@@ -321,7 +322,7 @@ class Answers:
             return [(s, None) for s in starts]
         wanted = np.array([microseconds(s) for s in starts])
         at = np.minimum(np.searchsorted(held.starts, wanted), len(held.starts) - 1)
-        rows = held.data[at]
+        rows = held.rows(at)
         good = (
             (held.starts[at] == wanted) & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 
 from data_pipeline.cities import Pack
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.answers import Answers
+from data_pipeline.queries.answers import Answers, starts_between
 from data_pipeline.queries.series import VALUE, microseconds, moment_of
 from data_pipeline.queries.types import Band
 from data_pipeline.store.lake import Lake
@@ -18,7 +19,10 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, midnight_utc,
 
 WEEKS = 8
 FEWEST = 8  # fewer past periods than this say nothing about what is usual
-_Table = dict[tuple[str, int, bool], Band]
+COURSES_KEPT = 500  # usual ranges of courses by the day; they change once a day
+# area → low, mid, high and n by local hour and kind of day (0 working day, 1 weekend); NaN where nothing is usual.
+# Numbers in arrays: as objects the half million bands of five cities took 90 MB.
+_Table = dict[str, np.ndarray]
 
 
 class Bands:
@@ -26,6 +30,7 @@ class Bands:
 
     def __init__(self) -> None:
         self._hours: dict[tuple[str, str, date], _Table] = {}
+        self._courses: dict[tuple[str, str, datetime, datetime], tuple[Band | None, ...]] = {}
         self._guard = threading.Lock()
 
     def band(
@@ -44,7 +49,33 @@ class Bands:
             return None
         local = to_local(start_utc, answers.tz)
         table = self._table(lake, answers.pack, metric, local.date(), start_utc)
-        return table.get((area, local.hour, local.weekday() >= 5))
+        return _in_table(table, area, local)
+
+    def along(
+        self, answers: Answers, lake: Lake, metric: Metric, area: str, grain: Grain, starts: Sequence[datetime]
+    ) -> tuple[Band | None, ...]:
+        """Usual range of each of several periods in a row, for a course; as `band` gives it, None where it gives none.
+
+        Hours are compared with the eight weeks before the newest of the periods: one table serves them all.
+        """
+        if not starts or metric.is_stock or grain not in (*SUB_DAY_SECONDS, "day"):
+            return (None,) * len(starts)
+        if grain != "day":
+            if grain != "hour" and metric.is_additive:
+                return (None,) * len(starts)
+            clocks = [to_local(start, answers.tz) for start in starts]
+            table = self._table(lake, answers.pack, metric, clocks[-1].date(), starts[-1])
+            return tuple(_in_table(table, area, clock) for clock in clocks)
+        key = (metric.id, area, starts[0], starts[-1])
+        with self._guard:
+            known = self._courses.get(key)
+        if known is None:
+            known = _along_days(answers, metric, area, starts)
+            with self._guard:
+                if len(self._courses) >= COURSES_KEPT:
+                    self._courses.pop(next(iter(self._courses)))
+                self._courses[key] = known
+        return known
 
     def warm(self, answers: Answers, lake: Lake, metric: Metric, start_utc: datetime) -> bool:
         """Fetch the usual ranges of a figure's hours for the day of `start_utc`; False where they are there already."""
@@ -74,12 +105,47 @@ class Bands:
             )
             .filter(pl.col("n") >= FEWEST)
         )  # fmt: skip
-        table = {(a, int(h), bool(w)): Band(low, mid, high, n) for a, h, w, low, mid, high, n in grouped.iter_rows()}
+        table: _Table = {}
+        for (area,), found in grouped.group_by("area_id"):
+            table[str(area)] = usual = np.full((24, 2, 4), np.nan)
+            at = found["hour"].to_numpy(), found["weekend"].cast(pl.Int8).to_numpy()
+            usual[at] = found.select("low", "mid", "high", "n").cast(pl.Float64).to_numpy()
         with self._guard:
             for old in [k for k in self._hours if k[:2] == key[:2] and k[2] < day - timedelta(days=2)]:
                 del self._hours[old]
             self._hours[key] = table
         return table
+
+
+def _in_table(table: _Table, area: str, local: datetime) -> Band | None:
+    """The usual range of an area at a local hour."""
+    found = table.get(area)
+    if found is None or np.isnan(found[local.hour, int(local.weekday() >= 5), 0]):
+        return None
+    low, mid, high, n = found[local.hour, int(local.weekday() >= 5)].tolist()
+    return Band(low, mid, high, int(n))
+
+
+def _along_days(answers: Answers, metric: Metric, area: str, starts: Sequence[datetime]) -> tuple[Band | None, ...]:
+    """Usual range of each of several days, from the days held in memory."""
+    tz = answers.tz
+    every = starts_between(starts[0] - timedelta(weeks=WEEKS, hours=2), starts[-1], "day", tz)
+    held = answers.values(metric, area, "day", every)
+    moments = np.array([microseconds(start) for start, _ in held], dtype=np.int64)
+    values = np.array([np.nan if value is None else value for _, value in held])
+    weekend = np.array([local_day(start, tz).weekday() >= 5 for start, _ in held], dtype=bool)
+    found: list[Band | None] = []
+    for start in starts:
+        end = microseconds(start)
+        past = slice(*np.searchsorted(moments, [end - WEEKS * 7 * 86_400_000_000, end]))
+        same = values[past][weekend[past] == (local_day(start, tz).weekday() >= 5)]
+        same = same[np.isfinite(same)]
+        if len(same) < FEWEST:
+            found.append(None)
+            continue
+        low, mid, high = np.quantile(same, (0.1, 0.5, 0.9))
+        found.append(Band(float(low), float(mid), float(high), len(same)))
+    return tuple(found)
 
 
 def _days(answers: Answers, metric: Metric, area: str, start_utc: datetime) -> Band | None:

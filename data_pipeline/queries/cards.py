@@ -47,6 +47,7 @@ def card(
         band=band,
         trend=tuple(answers.values(metric, area.id, trend_grain, starts)),
         trend_grain=trend_grain,
+        trend_bands=bands.along(answers, lake, metric, area.id, trend_grain, starts) if lake is not None and band is not None else (),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from data_pipeline.cities import Area, Pack
+from data_pipeline.contracts import contract
 from data_pipeline.errors import CityBrainError, UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metrics
@@ -17,6 +18,7 @@ from data_pipeline.queries import lakeside
 from data_pipeline.queries.answers import Answers, end_of, starts_between
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.cards import card as make_card
+from data_pipeline.queries.coverage import CoverageDoor
 from data_pipeline.queries.freezes import Freezes
 from data_pipeline.queries.ledger import LedgerDoor
 from data_pipeline.queries.listings import Listings
@@ -25,6 +27,7 @@ from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.reports import ReportEntries
 from data_pipeline.queries.series import FROM_FIGURES, microseconds
 from data_pipeline.queries.types import (
+    Band,
     Card,
     Provenance,
     Reading,
@@ -37,7 +40,7 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, now_utc, period_start
 MOST_PERIODS = 50_000
 
 
-class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
+class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
     """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
 
     def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
@@ -90,8 +93,8 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
         self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
         self._thread.start()
 
-    def _warm_one(self) -> None:
-        """Fetch one usual range that no page has asked for yet today, so that none has to wait for it."""
+    def _warm_one(self) -> bool:
+        """Fetch one usual range that no page has asked for yet today, so that none has to wait; False where all are there."""
         state = self._mirror.state
         for city in state.cities:
             answers = Answers(state, self.packs[city], self.now())
@@ -101,7 +104,8 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
                     start = answers.newest_start(metric, area, "hour")
                     lake = self._reading.get()
                     if lake is not None and self._bands.warm(answers, lake, metric, start):
-                        return
+                        return True
+        return False
 
     def close(self) -> None:
         """Stop following and close the store. Harmless twice."""
@@ -132,9 +136,10 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
         return self._pack(city).id in state.cities or city in state.sites
 
     def metrics_for(self, city: str) -> list[Metric]:
-        """Metrics whose dataset is a source of the city that is not off."""
+        """Metrics whose dataset, or the one it is worked out from, is a source of the city that is not off."""
         sources = self._pack(city).sources
-        return [m for m in metrics().values() if m.dataset in sources and sources[m.dataset].state != "off"]
+        live = {dataset for dataset, source in sources.items() if source.state != "off"}
+        return [m for m in metrics().values() if {m.dataset, contract(m.dataset).derived_from} & live]
 
     # ------------------------------------------------------------------ readings
 
@@ -249,6 +254,15 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes):
         if not self._held(place, m, chosen):
             chosen = "hour"
         return make_card(answers, self._bands, self._reading.get(), m, place, chosen)
+
+    def usual(self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime) -> list[tuple[datetime, Band]]:
+        """Start and usual range of every period in [start, end) that has one: for charts beside `series`."""
+        m, place, answers = self._ask(metric, area)
+        starts, lake = self._starts(answers, self._grain(m, grain), start_utc, end_utc), self._reading.get()
+        if lake is None:
+            return []
+        found = self._bands.along(answers, lake, m, place.id, grain, starts)
+        return [(start, band) for start, band in zip(starts, found, strict=True) if band is not None]
 
     def provenance(
         self, metric: str, area: str, grain: Grain, period_start_utc: datetime, as_of: datetime | None = None

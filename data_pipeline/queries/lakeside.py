@@ -47,7 +47,24 @@ def computed_series(
     to_utc: datetime,
     as_of: datetime | None,
 ) -> Series | None:
-    """Readings computed from the records (as known at `as_of`), by the same composed SQL as the stored ones."""
+    """Readings computed from the records (as known at `as_of`), by the same composed SQL as the stored ones.
+
+    Everything is read from one snapshot.
+    """
+    with lake.pinned():
+        return _computed(lake, pack, metric, area, grain, from_utc, to_utc, as_of)
+
+
+def _computed(
+    lake: Lake,
+    pack: Pack,
+    metric: Metric,
+    area: Area,
+    grain: Grain,
+    from_utc: datetime,
+    to_utc: datetime,
+    as_of: datetime | None,
+) -> Series | None:
     areas = tuple(dict.fromkeys((area.id, pack.city_area.id)))
     made = CityReadings(lake, pack, as_of=as_of, areas=areas)
     tz = pack.tz

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -10,6 +11,7 @@ import polars as pl
 
 from data_pipeline.cities import Pack
 from data_pipeline.errors import UnknownId
+from data_pipeline.ledger import boards
 from data_pipeline.ledger.reported import Reports
 from data_pipeline.ledger.state import Known, LivePath, MetricState, build
 from data_pipeline.ledger.types import Ledger, LedgerTarget, PathPoint
@@ -25,9 +27,11 @@ FIRST_DAY = date(2019, 12, 1)  # live paths begin a month before the earliest pl
 
 @dataclass(frozen=True)
 class _Made:
-    """A remembered ledger and what it rests on."""
+    """A remembered ledger and what it rests on: reports, linked metrics, all that was known."""
 
-    rests_on: tuple
+    frame: pl.DataFrame | None
+    measured: tuple
+    known: Known
     ledger: Ledger
 
 
@@ -86,26 +90,12 @@ class LedgerDoor:
         now = self.now()
         today = local_day(now, pack.tz)
         day = today if on is None or on > today else on
-        state = self._mirror.state
-        snapshot = state.snapshot.id if state.snapshot else None
-        key = (pack.id, day)
-        kept = self._ledgers.get(key)
+        snapshot = self._snapshot_id()
+        kept = self._ledgers.get((pack.id, day))
         if kept is not None and kept.ledger.snapshot == snapshot:
             return kept.ledger
-        live = self._live_state(pack, day == today)
-        frame = state.plan_reports.get(pack.id)
-        rests_on = (id(frame), live)
-        if kept is not None and kept.rests_on == rests_on:
-            ledger = replace(kept.ledger, snapshot=snapshot)
-        else:
-            as_of = None if day == today else midnight_utc(day + timedelta(days=1), pack.tz)
-            ledger = self._made(pack, day, as_of or now, as_of, frame)
-        while len(self._ledgers) >= KEPT:
-            self._ledgers.pop(next(iter(self._ledgers)), None)
-        self._ledgers[key] = _Made(rests_on, ledger)
-        # the frame is kept with the ledger, so that its identity stays its own
-        self._frames[key] = frame
-        return ledger
+        with self._ledger_guard:  # one thread puts it together, the others take what it made
+            return self._renewed(pack, day, day == today, now)
 
     def ledger_target(self, city: str, target_id: str, on: date | None = None) -> LedgerTarget:
         """One promise of the ledger; `UnknownId` with "did you mean" where there is none of that id."""
@@ -130,32 +120,67 @@ class LedgerDoor:
 
     _facts_read: dict[str, PlanFacts]
     _ledgers: dict[tuple[str, date], _Made]
-    _frames: dict[tuple[str, date], pl.DataFrame | None]
+    _ledger_guard: threading.Lock
 
     def _start_ledger(self) -> None:
-        self._facts_read, self._ledgers, self._frames = {}, {}, {}
+        self._facts_read, self._ledgers, self._ledger_guard = {}, {}, threading.Lock()
 
-    def _made(
-        self, pack: Pack, day: date, known_at_utc: datetime, as_of: datetime | None, frame: pl.DataFrame | None
-    ) -> Ledger:
-        facts = self.plan_facts(pack.id)
-        live = {}
+    def _snapshot_id(self) -> int | None:
+        snapshot = self.snapshot()
+        return snapshot.id if snapshot else None
+
+    def _renewed(self, pack: Pack, day: date, is_today: bool, now: datetime) -> Ledger:
+        """The ledger of the present snapshot; what a commit has not touched is not computed again."""
+        key, snapshot = (pack.id, day), self._snapshot_id()
+        kept = self._ledgers.pop(key, None)
+        if kept is not None and kept.ledger.snapshot == snapshot:
+            self._ledgers[key] = kept
+            return kept.ledger
+        facts, frame = self.plan_facts(pack.id), self._mirror.state.plan_reports.get(pack.id)
+        measured = self._measured(pack, facts, is_today)
+        fed = {m: self._metric_state(pack, m) for m in self._fed(facts)} if is_today else {}
+        as_of = None if is_today else midnight_utc(day + timedelta(days=1), pack.tz)
+        if kept is None or kept.frame is not frame or kept.measured != measured:
+            known = self._known(pack, facts, day, as_of or now, as_of, frame, fed)
+            made = _Made(frame, measured, known, build(pack.id, facts, known))
+        elif kept.known.metrics != fed:
+            known = replace(kept.known, metrics=fed)
+            ledger = replace(kept.ledger, systems=boards.systems(facts, known), snapshot=snapshot, known_at_utc=now)
+            made = replace(kept, known=known, ledger=ledger)
+        else:
+            at = now if is_today else kept.ledger.known_at_utc
+            made = replace(kept, ledger=replace(kept.ledger, snapshot=snapshot, known_at_utc=at))
+        self._ledgers[key] = made  # at the end: the day that was asked for longest ago goes first
+        while len(self._ledgers) > KEPT:
+            del self._ledgers[next(iter(self._ledgers))]
+        return made.ledger
+
+    def _known(
+        self,
+        pack: Pack,
+        facts: PlanFacts,
+        day: date,
+        known_at_utc: datetime,
+        as_of: datetime | None,
+        frame: pl.DataFrame | None,
+        fed: dict[str, MetricState],
+    ) -> Known:
+        live, read = {}, {}  # an interim step and its final target are measured by the same metric: read it once
         for link, area in self._links(pack, facts):
-            path = self._live_path(pack, link, area, day, as_of)
-            if path.points:
-                live[link.target_id, area] = path
-        # how fresh a feed was on a past day is not kept: nothing is said of it then
-        wanted = {m for row in facts.system_metrics for m in row.metric_ids} if as_of is None else set()
-        known = Known(
+            same = (link.metric_id, area, link.scale)
+            if same not in read:
+                read[same] = self._live_path(pack, link, area, day, as_of)
+            if read[same].points:
+                live[link.target_id, area] = read[same]
+        return Known(
             on=day,
             known_at_utc=known_at_utc,
-            snapshot=self._mirror.state.snapshot.id if self._mirror.state.snapshot else None,
+            snapshot=self._snapshot_id(),
             reports=Reports(known_reports(frame, day, known_at_utc)),
             live=live,
-            metrics={m: self._metric_state(pack, m) for m in sorted(wanted)},
+            metrics=fed,  # how fresh a feed was on a past day is not kept: nothing is said of it then
             districts=tuple(area.id for area in pack.children(pack.city_area.id, "district")),
         )
-        return build(pack.id, facts, known)
 
     @staticmethod
     def _links(pack: Pack, facts: PlanFacts) -> list[tuple[TargetMetric, str]]:
@@ -191,19 +216,22 @@ class LedgerDoor:
         first = self._mirror.state.first_known.get((pack.id, dataset))
         return first is not None and first <= as_of
 
-    def _live_state(self, pack: Pack, is_today: bool) -> tuple:
+    def _measured(self, pack: Pack, facts: PlanFacts, is_today: bool) -> tuple:
         """What the live part of a ledger rests on: it changes when a linked metric does."""
-        facts = self.plan_facts(pack.id)
         if not is_today:
-            state = self._mirror.state
+            accounts = self._mirror.state.accounts
             names = {metrics()[link.metric_id].dataset for link in facts.metrics}
-            return tuple(sorted((name, state.accounts.get((pack.id, name), (0, 0))) for name in names))
+            return tuple(sorted((name, accounts.get((pack.id, name), (0, 0))) for name in names))
         found = []
         for link, area in self._links(pack, facts):
             reading = self.latest(link.metric_id, pack.city_area.id if area == pack.id else area)
-            found.append((link.metric_id, area, reading.value, reading.period_start_utc, reading.status))
-        wanted = sorted({m for row in facts.system_metrics for m in row.metric_ids})
-        return (*found, *((m, self._metric_state(pack, m)) for m in wanted))
+            found.append((link.metric_id, area, reading.value, reading.period_start_utc))
+        return tuple(found)
+
+    @staticmethod
+    def _fed(facts: PlanFacts) -> list[str]:
+        """The metrics that systems of the plans feed; the pack's check reports those that do not exist."""
+        return sorted({m for row in facts.system_metrics for m in row.metric_ids if m in metrics()})
 
     def _metric_state(self, pack: Pack, metric: str) -> MetricState:
         reading = self.latest(metric, pack.city_area.id)

@@ -123,7 +123,7 @@ class Mirror:
                 metric, area, grain = key
                 found_cities.add(area_city.get(area, ""))
                 mine = series.get(key)
-                merged = part if mine is None else mine.merged(part.starts, part.data)
+                merged = part if mine is None else mine.merged(part)
                 if grain in SUB_DAY_SECONDS:
                     last = max(newest.get((metric, grain), 0), int(part.starts[-1]))
                     newest[metric, grain] = last

@@ -8,9 +8,9 @@ from datetime import datetime
 from data_pipeline.cities import Pack, find_pack
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import entries
-from data_pipeline.ledger.checks import Finding, Past
-from data_pipeline.ledger.due import Due, departments, due
-from data_pipeline.ledger.types import Ledger, ReportEntry
+from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.due import departments, due
+from data_pipeline.ledger.types import Due, Finding, Ledger, Past, ReportEntry
 from data_pipeline.plans import PlanFacts
 from data_pipeline.queries.reading import ReadingLake
 
@@ -59,6 +59,6 @@ class ReportEntries:
         """Office → (reports asked of it, of these overdue), most overdue first."""
         return departments(self.ledger(city), self.plan_facts(city))
 
-    def report_findings(self, city: str, draft: entries.Draft) -> list[Finding]:
+    def report_findings(self, city: str, draft: Draft) -> list[Finding]:
         """What the checks would say of a draft, errors first; nothing is written."""
         return entries.findings(self._reading.get(), find_pack(self.packs, city), draft, self.now())

@@ -88,7 +88,11 @@ class Band:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything one headline figure needs, fetched in one call."""
+    """Everything one headline figure needs, fetched in one call.
+
+    `trend_bands`: the usual range of each point of the trend, None where there is none; empty where
+    the figure itself has none.
+    """
 
     reading: Reading
     previous: Change | None
@@ -96,6 +100,7 @@ class Card:
     band: Band | None
     trend: tuple[tuple[datetime, float | None], ...]
     trend_grain: Grain = "hour"
+    trend_bands: tuple[Band | None, ...] = ()
 
 
 @dataclass(frozen=True)

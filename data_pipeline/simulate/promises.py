@@ -33,7 +33,6 @@ FATES: tuple[tuple[Fate, float], ...] = (("stalled", 0.12), ("never", 0.06), ("l
 # a year of public works: little before and at Spring Festival, most in June and December
 SEASON = np.array([0.7, 0.45, 1.0, 0.95, 1.0, 1.25, 0.95, 0.9, 1.05, 0.95, 1.15, 1.65])
 DISCRETE_UNITS = frozenset(["个", "家", "座", "户", "根", "部", "条", "项", "级", "位", "次", "个工作日"])
-LESS_IS_BETTER = frozenset({"sx-met-grid-resolution", "qj-zero-visit"})
 # not counted up: a rate of growth and ratios of planning go up and down
 LEVEL_UNITS = frozenset({"%"})
 CAUSES = ("用地指标未落实", "配套资金未到位", "管线迁改未完成", "电力接入容量不足", "招标流标，重新组织")
@@ -100,15 +99,14 @@ def reached_month(fate: Fate, deadline: int, draw: Draws) -> int:
     return max(deadline + draw.whole("reached", *spans[fate]), 6)
 
 
-def target_path(target: Target, fate: Fate, draw: Draws) -> np.ndarray:
+def target_path(target: Target, fate: Fate, draw: Draws, *, less: bool = False) -> np.ndarray:
     """Reported value at each month's end in the target's unit, shape (`MONTHS`,); counts never fall.
 
     A logistic path, its monthly steps weighted by season and chance, from a base towards the goal, which it
-    passes in the month its fate gives; one that stalls levels off below the goal.
+    passes in the month its fate gives; one that stalls levels off before the goal. `less`: smaller is better.
     """
     goal = float(target.value or 0.0)
     deadline = month_number(date.fromisoformat(target.deadline)) if target.deadline else PLAN_END
-    less = is_less_better(target)
     if fate == "stalled":
         end, part = deadline + draw.whole("level", -8, 4), draw.share("part", 0.55, 0.93)
     else:
@@ -126,11 +124,6 @@ def target_path(target: Target, fate: Fate, draw: Draws) -> np.ndarray:
         values = np.clip(values + wobble, 0.0, 100.0)
     rounded = _rounded(target, values, up=False)
     return rounded if target.unit_zh in LEVEL_UNITS else np.maximum.accumulate(rounded)
-
-
-def is_less_better(target: Target) -> bool:
-    """Whether a smaller figure is the better one (standards.md 9.2; plans README)."""
-    return target.comparator == "<=" or target.target_id in LESS_IS_BETTER
 
 
 def _risen(end: int, draw: Draws) -> np.ndarray:
@@ -167,21 +160,22 @@ def _rounded(target: Target, values: np.ndarray, up: bool) -> np.ndarray:
     return np.round(values, 2 if abs(target.value or 0) < 10 else 1)
 
 
-# registers of the simulated city that count what a target counts, by the plans' own word for it
-def counted(target: Target, sites: SiteMaker) -> np.ndarray | None:
-    """Count at each month's end in the simulated city's own register, None where no register counts it."""
-    dataset = {"5G基站数": "base_stations", "新能源汽车充电桩保有量": "charging_stations", "智能公用充电桩数": "charging_stations",
-               "集中式充电站数": "charging_stations"}.get(target.indicator_zh)  # fmt: skip
-    if dataset is None or not len(sites[dataset]):
+# registers of the simulated city behind the live metrics that measure targets: dataset, column to add up (none: sites)
+REGISTERS = {
+    "coverage.stations_5g": ("base_stations", ""), "charging.guns_n": ("charging_stations", "guns"),
+    "charging.stations_n": ("charging_stations", ""), "sensing.terminals_n": ("sensing_terminals", ""),
+}  # fmt: skip
+
+
+def counted(metric_id: str, sites: SiteMaker) -> np.ndarray | None:
+    """What a live metric counts in the simulated city's own register at each month's end; None where no register does."""
+    dataset, column = REGISTERS.get(metric_id, ("", ""))
+    if not dataset or not len(sites[dataset]):
         return None
     register = sites[dataset]
-    weight = np.ones(len(register))
+    weight = register.frame[column].to_numpy().astype(float) if column else np.ones(len(register))
     if dataset == "base_stations":
         weight = (register.frame["technology"] == "5G").to_numpy().astype(float)
-    elif target.indicator_zh != "集中式充电站数":
-        weight = register.frame["guns"].to_numpy().astype(float)
-        if target.indicator_zh == "智能公用充电桩数":
-            weight = weight * register.frame["is_public"].to_numpy()
     ends = np.array([month_end(m).toordinal() for m in range(MONTHS)])
     return _by_day(register.opened, weight, ends) - _by_day(register.closed, weight, ends)
 

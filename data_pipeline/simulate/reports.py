@@ -77,7 +77,8 @@ class Reports:
     def __init__(self, simulator: Suppliers) -> None:
         self.simulator, self.pack, self.seed = simulator, simulator.pack, simulator.seed
         self.area = self.pack.city_area.id
-        facts = read_plan_facts(self.pack.folder / "plan", self.pack.id)
+        self.facts = facts = read_plan_facts(self.pack.folder / "plan", self.pack.id)
+        self.districts = [area.id for area in self.pack.children(self.area)]
         provincial = {plan.plan_id for plan in facts.plans if plan.is_provincial}
         self.issuer = {plan.plan_id: plan.issuer for plan in facts.plans}
         self.clauses = {(clause.plan_id, clause.clause): clause for clause in facts.clauses}
@@ -158,7 +159,9 @@ class Reports:
 
     def _all(self) -> Iterator[_Report]:
         for name, fate in self._dealt(self.quantified).items():
-            yield from self._target(name, fate)
+            each = self.facts.rule_of(name).each == "district"
+            for area in self.districts if each else [self.area]:
+                yield from self._target(name, fate, area)
         for done, fate in self._dealt(self.completion).items():
             steps = completion_steps(done, fate, self._draw(done.target_id))
             yield from self._stepped("目标", done.target_id, done.indicator_zh, self._lead(done), fate, steps, 1)
@@ -184,27 +187,29 @@ class Reports:
         named = [*printed.split(";"), *getattr(subject, "responsible_depts_zh", ()), *clause.lead_depts_zh, *clause.responsible_depts_zh]
         return next((office for office in named if office), self.issuer[subject.plan_id])
 
-    def _target(self, target: Target, fate: Fate) -> Iterator[_Report]:
-        draw, office = self._draw(target.target_id), self._lead(target)
-        count = counted(target, self.simulator.world.sites)
+    def _target(self, target: Target, fate: Fate, area: str) -> Iterator[_Report]:
+        subject_id = target.target_id if area == self.area else f"{target.target_id}@{area}"
+        draw, office, rule = self._draw(subject_id), self._lead(target), self.facts.rule_of(target)
+        live = self.facts.metric_of(target.target_id)
+        count = counted(live.metric_id, self.simulator.world.sites) if live is not None else None
         if fate == "never" and count is None:
             return
-        path = target_path(target, fate, draw) if count is None else count
+        path = target_path(target, fate, draw, less=rule.better == "lower") if count is None else count
         deadline = month_number(date.fromisoformat(target.deadline)) if target.deadline else PLAN_END
         first = draw.whole("first", 1, 8) if draw.share("begins late") < 0.3 else 0
         last = deadline + draw.whole("ends", 6, 30) if draw.share("lapses") < 0.08 and count is None else MONTHS
         chance, written = draw.monthly("chance").tolist(), draw.monthly("written").tolist()
         for month in range(first, min(last, MONTHS)):
             luck, value = chance[month], float(path[month])
-            if luck < SKIPPED:
+            if luck < SKIPPED or (rule.report_every == "year" and month % 12 != 11):
                 continue
             late = luck < SKIPPED + LATE
-            cells = self._cells("目标", target.target_id, target.indicator_zh, office, month, late, written[month])
+            cells = self._cells("目标", subject_id, target.indicator_zh, office, month, late, written[month])
             cells |= {"单位": target.unit_zh}
             if luck > 1 - WRONG and value > 20:
                 wrong = _whole_or_tenth(value * draw.share(f"wrong {month}", 1.04, 1.15), value)
                 yield _Report(month, False, cells | {"完成值": wrong})
-                right = self._cells("目标", target.target_id, target.indicator_zh, office, month, True, written[month])
+                right = self._cells("目标", subject_id, target.indicator_zh, office, month, True, written[month])
                 yield _Report(month, True, right | {"单位": target.unit_zh, "完成值": value, "说明": "更正：核减重复统计"})
                 continue
             yield _Report(month, late, cells | {"完成值": value, "说明": "迟报" if late else None})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import duckdb
@@ -30,6 +30,7 @@ INLINE_ROWS = 200  # batches up to this many rows stay in the catalogue until ma
 # days; partitions by city did the same but made writing twice as slow (docs/decisions/0002-lake-layout.md)
 RECORDS_ORDER = "city, local_day"
 SORTED = {"readings": "city, metric, grain, period_start_utc"}
+MANY_ROWS = 200_000  # from here on two threads write faster than one
 _BUSY_MS = 10_000
 _DISK_SIGNS = (
     "No space left", "disk is full", "disk I/O error", "readonly database", "read-only", "Permission denied",
@@ -207,13 +208,25 @@ class Lake:
             raise StoreError(f"table {table} has no column {', '.join(unknown)}", hint="allowed: " + ", ".join(columns))
         if frame.is_empty():
             return 0
+        # what is null throughout costs nothing when it is not named
+        frame = _in_order(frame.select(s for s in frame if s.null_count() < frame.height), table)
         names = ", ".join(f'"{name}"' for name in (*frame.columns, *constants))
         casts = [f'"{name}"::{columns[name]}' for name in frame.columns]
         casts += [f"?::{columns[name]}" for name in constants]
         with self.shown("incoming_rows", frame):
             sql = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(casts)} FROM incoming_rows'
-            self.execute(sql, list(constants.values()))
+            with self._by_several_threads() if frame.height >= MANY_ROWS else nullcontext():
+                self.execute(sql, list(constants.values()))
         return frame.height
+
+    @contextmanager
+    def _by_several_threads(self) -> Iterator[None]:
+        """Let several threads write row groups of one file; inside a row group the rows stay in order."""
+        self.execute("SET preserve_insertion_order = false")
+        try:
+            yield
+        finally:
+            self._con.execute("SET preserve_insertion_order = true")
 
     @contextmanager
     def shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
@@ -275,8 +288,7 @@ class Lake:
         for table, columns in all_tables().items():
             if table not in found:
                 statements.append(create_statement(table, columns))
-                order = SORTED.get(table, RECORDS_ORDER if table.startswith("rec_") else "")
-                if order:
+                if order := _order_of(table):
                     statements.append(f'ALTER TABLE "{table}" SET SORTED BY ({order})')
                 continue
             for column, kind in columns.items():
@@ -288,10 +300,31 @@ class Lake:
                         f"column {table}.{column} is {have} in this store but {kind} in this version",
                         hint="build a new store, or use the version that made this one",
                     )
+        if not found:
+            # `append` hands rows over in order: files mostly are in order of time, and looking is cheap
+            statements.append("CALL lake.set_option('sort_on_insert', false)")
         if statements:
             with self.transaction("create tables"):
                 for statement in statements:
                     self._con.execute(statement)
+
+
+def _order_of(table: str) -> str:
+    """The columns a table's files are sorted by, as SQL; "" for none."""
+    return SORTED.get(table, RECORDS_ORDER if table.startswith("rec_") else "")
+
+
+def _in_order(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """`frame` in the order of its table's files; as it is where it stands in that order already."""
+    names = [name for name in _order_of(table).split(", ") if name in frame.columns]
+    falls, equal = pl.lit(False), pl.lit(True)
+    for name in names:
+        now, before = pl.col(name), pl.col(name).shift(1)
+        falls |= equal & (now < before)
+        equal &= now == before
+    if not names or not frame.select(falls.slice(1).any()).item():
+        return frame
+    return frame.sort(names, maintain_order=True)
 
 
 def newest_snapshot(home: Home) -> Snapshot | None:

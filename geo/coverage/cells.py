@@ -96,6 +96,8 @@ class Cells:
 
     def profiles(self) -> list[tuple[NDArray[np.intp], Profile]]:
         """Cells of equal kind with the power they give: (positions, profile)."""
+        if not len(self):
+            return []
         tilt = np.where(np.isnan(self.downtilt_deg), -999.0, self.downtilt_deg)
         names = np.stack([self.scenario, self.fc_ghz, self.height_m, self.eirp_dbm, self.floor_dbm, tilt], axis=1)
         kinds, member = np.unique(names, axis=0, return_inverse=True)

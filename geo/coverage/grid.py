@@ -43,12 +43,12 @@ class Grid:
     @cached_property
     def x_m(self) -> NDArray[np.float64]:
         """Easting of the centre of every column."""
-        return self.west_m + (np.arange(self.columns) + 0.5) * self.step_m
+        return self.west_m + (np.arange(self.columns, dtype=np.float64) + 0.5) * self.step_m
 
     @cached_property
     def y_m(self) -> NDArray[np.float64]:
         """Northing of the centre of every row."""
-        return self.south_m + (np.arange(self.rows) + 0.5) * self.step_m
+        return self.south_m + (np.arange(self.rows, dtype=np.float64) + 0.5) * self.step_m
 
     def lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Longitude and latitude (WGS84 degrees) of all centres, each of the grid's shape.
@@ -78,21 +78,36 @@ class Grid:
 
     def mask(self, polygon: BaseGeometry) -> NDArray[np.bool_]:
         """Cells whose centre lies in a polygon given in the grid's CRS (even-odd rule, holes left out)."""
-        flips = np.zeros((self.rows, self.columns + 1), dtype=np.uint8)
+        found = np.zeros(self.shape, dtype=bool)
+        found.ravel()[self.cells_in(polygon)] = True
+        return found
+
+    def cells_in(self, polygon: BaseGeometry) -> NDArray[np.intp]:
+        """Flat index of the cells of `mask`, in order; costs the polygon's own box, not the grid."""
+        nothing = np.empty(0, dtype=np.intp)
+        if polygon.is_empty:
+            return nothing
+        west, south, east, north = ((v - o) / self.step_m for v, o in zip(polygon.bounds, (self.west_m, self.south_m) * 2, strict=True))
+        row0, rows = max(int(south), 0), min(int(np.ceil(north)), self.rows)
+        col0, cols = max(int(west), 0), min(int(np.ceil(east)), self.columns)
+        if row0 >= rows or col0 >= cols:
+            return nothing
+        flips = np.zeros((rows - row0, cols - col0 + 1), dtype=np.uint8)
         xy, ring = shapely.get_coordinates(_rings(polygon), return_index=True)
         joined = np.flatnonzero(ring[1:] == ring[:-1])
-        x0, y0, x1, y1 = *xy[joined].T, *xy[joined + 1].T
+        (x0, y0), (x1, y1) = xy[joined].T, xy[joined + 1].T
         # rows whose centre line the edge crosses (half open, so that a shared corner counts once)
-        first, last = (np.ceil((y - self.south_m) / self.step_m - 0.5).astype(int) for y in (np.minimum(y0, y1), np.maximum(y0, y1)))
-        first, last = np.clip(first, 0, self.rows), np.clip(last, 0, self.rows)
+        low, high = np.minimum(y0, y1), np.maximum(y0, y1)
+        first, last = (np.clip(np.ceil((y - self.south_m) / self.step_m - 0.5), row0, rows).astype(np.intp) for y in (low, high))
         count = np.maximum(last - first, 0)
         edge = np.repeat(np.arange(len(count)), count)
         row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[edge]
         share = (self.south_m + (row + 0.5) * self.step_m - y0[edge]) / (y1 - y0)[edge]
         at = x0[edge] + share * (x1 - x0)[edge]
-        col = np.clip(np.ceil((at - self.west_m) / self.step_m - 0.5).astype(int), 0, self.columns)
-        np.add.at(flips, (row, col), 1)
-        return (np.cumsum(flips, axis=1, dtype=np.uint8)[:, :-1] % 2).astype(bool)
+        col = np.clip(np.ceil((at - self.west_m) / self.step_m - 0.5), col0, cols).astype(np.intp)
+        np.add.at(flips, (row - row0, col - col0), 1)
+        row, col = np.nonzero(np.cumsum(flips, axis=1, dtype=np.uint8)[:, :-1] % 2)
+        return (row + row0) * self.columns + col + col0
 
 
 def _rings(polygon: BaseGeometry) -> NDArray[np.object_]:

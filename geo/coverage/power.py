@@ -67,17 +67,17 @@ class PowerMap:
                 done.result()
 
     def replace(self, removed: Cells, staying: Cells) -> None:
-        """Take cells out: the tiles they reach are worked out anew from the cells that stay."""
-        tiles = sorted(self.touched(removed))
-        reach = _reaches(staying)
-        order = np.lexsort((staying.y_m, staying.channel))
-        windows = self._windows(staying, reach)
-        for row, col in tiles:
-            rect = self._tile(row, col)
-            self.best[:, rect[0] : rect[1], rect[2] : rect[3]] = 0
-            self.total[:, rect[0] : rect[1], rect[2] : rect[3]] = 0
-            near = (windows[0] < rect[1]) & (windows[1] > rect[0]) & (windows[2] < rect[3]) & (windows[3] > rect[2])
-            self._stamp(staying, order[near[order]], reach, rect)
+        """Take cells out: the tiles they reach are worked out anew, carrier by carrier, from the cells that stay."""
+        for channel in np.unique(removed.channel):
+            gone, others = (c.take(c.channel == channel) for c in (removed, staying))
+            reach = _reaches(others)
+            order = np.argsort(others.y_m, kind="stable")
+            windows = self._windows(others, reach)
+            for rect in self.rects(self.touched(gone)):
+                self.best[channel, rect[0] : rect[1], rect[2] : rect[3]] = 0
+                self.total[channel, rect[0] : rect[1], rect[2] : rect[3]] = 0
+                near = (windows[0] < rect[1]) & (windows[1] > rect[0]) & (windows[2] < rect[3]) & (windows[3] > rect[2])
+                self._stamp(others, order[near[order]], reach, rect)
 
     def touched(self, cells: Cells) -> set[tuple[int, int]]:
         """Tiles (row, column of tiles) that cells reach."""
@@ -136,7 +136,7 @@ class _Room:
     ) -> NDArray[np.float32]:
         """Power (mW) of one cell at offsets east `dx` and north `dy`; valid until the next call."""
         shape, n = (len(dy), len(dx)), len(dy) * len(dx)
-        away, mw, at = (a[:n].reshape(shape) for a in (self.away, self.mw, self.at))
+        away, mw, at = self.away[:n].reshape(shape), self.mw[:n].reshape(shape), self.at[:n].reshape(shape)
         np.add.outer(dy * dy, dx * dx, out=away)
         np.sqrt(away, out=away)
         np.copyto(at, away, casting="unsafe")  # whole metres; the table is made for the middle of each

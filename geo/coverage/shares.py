@@ -42,9 +42,8 @@ def sums(piece: ArrayLike, covered: ArrayLike, weight: ArrayLike, pieces: int) -
     weight = np.broadcast_to(np.asarray(weight, dtype=np.float64).ravel(), piece.shape)
     kept = piece >= 0
     hit = kept & covered
-    return Sums(
-        np.bincount(piece[kept], weight[kept], minlength=pieces), np.bincount(piece[hit], weight[hit], minlength=pieces)
-    )
+    every, reached = (np.bincount(piece[m], weight[m], minlength=pieces).astype(np.float64) for m in (kept, hit))
+    return Sums(every, reached)
 
 
 def line_samples(line: BaseGeometry, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -106,6 +106,8 @@ def test_a_page_is_whole_legible_translated_and_at_home(browser: Any, web: Web, 
         PICTURES.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(PICTURES / f"{shot.name}.png"), full_page=shot.size == PHONE)
         found = lint(page, shot.lang, named)
+        if page.locator("#main > .empty").count():
+            found.append(f"not the page: {page.inner_text('#main')}")
         if shot.size == PHONE and page.locator(".map-fold > summary").count():
             page.locator(".map-fold > summary").first.click()
             settle(page)

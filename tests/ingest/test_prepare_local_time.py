@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from data_pipeline.contracts import contract
+from data_pipeline.ingest.moments import to_utc
 from data_pipeline.ingest.prepare import Prepared, prepare
 from data_pipeline.mappings import Mapping
 
@@ -100,3 +101,15 @@ def test_jfk_2013_local_hours_agree_with_its_own_utc_column(shared_data: Path) -
     assert done.refused.height == 0
     wrong = (done.frame["at"] != truth).sum()
     assert wrong == 0
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Cairo"])
+@pytest.mark.parametrize("first", [datetime(2024, 1, 30), datetime(2024, 7, 3), datetime(2024, 10, 20)])
+def test_a_column_without_a_change_of_clock_gives_the_same_moments_as_one_with_it(zone: str, first: datetime) -> None:
+    tz = ZoneInfo(zone)
+    local = pl.datetime_range(first, first + timedelta(days=3), "17m", time_unit="us", eager=True)
+    wanted = [at.replace(tzinfo=tz).astimezone(UTC).replace(tzinfo=None) for at in local.to_list()]
+    assert to_utc(local, tz, []).values.to_list() == wanted
+    # the same rows beside the whole year before, in which clocks may change
+    longer = pl.datetime_range(first - timedelta(days=380), first, "7h", time_unit="us", eager=True)
+    assert to_utc(longer.append(local), tz, []).values.tail(len(local)).to_list() == wanted

@@ -12,7 +12,8 @@ from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Writer
 from data_pipeline.ledger import entries
-from data_pipeline.ledger.entries import Draft, Person
+from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.entries import Person
 from data_pipeline.ledger.types import ReportEntry
 from data_pipeline.store.lake import Lake
 

@@ -27,8 +27,10 @@ def pack_facts(city: str) -> PlanFacts:
     return read_plan_facts(load_packs()[city].folder / "plan", city)
 
 
-# Wilson's interval, 95 %: computed with statsmodels' proportion_confint(method="wilson")
-@pytest.mark.parametrize(("good", "n", "low"), [(2, 2, 0.34238), (19, 20, 0.76387), (0, 5, 0.0), (5, 10, 0.23659), (30, 40, 0.59806)])
+# Wilson's interval, 95 %: computed with scipy's binomtest(k, n).proportion_ci(method="wilson")
+@pytest.mark.parametrize(
+    ("good", "n", "low"), [(2, 2, 0.34238), (19, 20, 0.76387), (0, 5, 0.0), (5, 10, 0.23659), (30, 40, 0.59806)]
+)
 def test_the_score_is_the_lower_end_of_wilsons_interval(good: int, n: int, low: float) -> None:
     assert boards.wilson_low(good, n) == pytest.approx(low, abs=1e-4)
     assert boards.wilson_low(0, 0) is None
@@ -40,12 +42,22 @@ def test_few_good_targets_do_not_beat_many() -> None:
 
 def board(name: str, judged: int, on_pace: int, template: boards.DepartmentBoard) -> boards.DepartmentBoard:
     office = replace(template.department, dept_zh=name)
-    return replace(template, department=office, judged=judged, on_pace=on_pace, score=boards.wilson_low(on_pace, judged))
+    return replace(
+        template, department=office, judged=judged, on_pace=on_pace, score=boards.wilson_low(on_pace, judged)
+    )
 
 
 def test_equal_scores_share_a_rank_and_too_few_judged_have_none(facts: PlanFacts) -> None:
     plain = build("town", facts, known(ON, [])).departments[0]
-    made = boards._ranked([board("a", 4, 2, plain), board("b", 10, 9, plain), board("c", 4, 2, plain), board("d", 2, 2, plain), board("e", 9, 1, plain)])
+    made = boards._ranked(
+        [
+            board("a", 4, 2, plain),
+            board("b", 10, 9, plain),
+            board("c", 4, 2, plain),
+            board("d", 2, 2, plain),
+            board("e", 9, 1, plain),
+        ]
+    )
     assert [(b.department.dept_zh, b.rank) for b in made] == [("b", 1), ("a", 2), ("c", 2), ("e", 4), ("d", None)]
 
 
@@ -66,7 +78,9 @@ def test_qianjiangs_58_projects_and_15413_million_yuan_reconcile_by_stage() -> N
     (found,) = boards.reconciled(ledger.projects)
     assert (found.total_n, found.stages_n) == (58, 58)
     assert found.total_yi_yuan == 154.13 and found.stages_yi_yuan == pytest.approx(154.13) and found.agrees
-    stated = {row.stage: (row.stated_n, row.stated_yi_yuan) for row in boards.project_sums(ledger.projects) if row.stated_n}
+    stated = {
+        row.stage: (row.stated_n, row.stated_yi_yuan) for row in boards.project_sums(ledger.projects) if row.stated_n
+    }
     assert stated == {"under_construction": (18, 9.31), "new_start": (12, 61.59), "reserve": (28, 83.23)}
 
 
@@ -79,7 +93,12 @@ def test_groups_are_never_added_to_their_parts(facts: PlanFacts) -> None:
     sums = {row.stage: row for row in boards.project_sums(build("town", facts, known(ON, rows)).projects)}
     running = sums["under_construction"]
     # one named project and a programme of four; the group's 2 projects and 2.5 stand apart
-    assert (running.projects_n, running.planned_yi_yuan, running.invested_yi_yuan, running.blocked_n) == (5, 1.5, 0.75, 1)
+    assert (running.projects_n, running.planned_yi_yuan, running.invested_yi_yuan, running.blocked_n) == (
+        5,
+        1.5,
+        0.75,
+        1,
+    )
     assert (running.stated_n, running.stated_yi_yuan) == (2, 2.5)
     assert (sums["reserve"].projects_n, sums["reserve"].planned_yi_yuan) == (0, None)
 
@@ -111,15 +130,23 @@ def test_systems_work_by_report_by_fresh_data_or_by_being_a_page(facts: PlanFact
 
 
 # plans/README, row "systems": track, feed, core, out of each plan
-@pytest.mark.parametrize(("city", "roles"), [("511400", (25, 45, 7, 9)), ("330600", (32, 58, 7, 4)), ("500114", (22, 41, 6, 0)), ("420700", (31, 68, 10, 5))])
+@pytest.mark.parametrize(
+    ("city", "roles"),
+    [("511400", (25, 45, 7, 9)), ("330600", (32, 58, 7, 4)), ("500114", (22, 41, 6, 0)), ("420700", (31, 68, 10, 5))],
+)
 def test_every_system_of_a_plan_has_its_row(city: str, roles: tuple[int, ...]) -> None:
     ledger = build(city, pack_facts(city), known(ON, []))
-    assert tuple(sum(s.system.dashboard_role == role for s in ledger.systems) for role in ("track", "feed", "core", "out")) == roles
+    assert (
+        tuple(sum(s.system.dashboard_role == role for s in ledger.systems) for role in ("track", "feed", "core", "out"))
+        == roles
+    )
 
 
 # plans/README: distinct commitments and departments of each plan; 258 and 136 in all
 def test_the_ledgers_of_the_five_packs_hold_258_distinct_targets_and_136_departments() -> None:
-    ledgers = [build(city, pack_facts(city), known(ON, [])) for city in ("511400", "510400", "330600", "500114", "420700")]
+    ledgers = [
+        build(city, pack_facts(city), known(ON, [])) for city in ("511400", "510400", "330600", "500114", "420700")
+    ]
     assert [len(ledger.distinct) for ledger in ledgers] == [62, 10, 82, 26, 78]
     assert [len(ledger.departments) for ledger in ledgers] == [29, 3, 44, 22, 38]
     assert [len(ledger.projects) for ledger in ledgers] == [49, 24, 70, 45, 74]

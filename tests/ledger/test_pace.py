@@ -24,7 +24,9 @@ MONTH = pace.DAYS_A_MONTH
         (1_500, 10_000, 6_200, 7, 12, 6_458.3, -258.3, 0.5529, 9_557.1, 760),
     ],
 )
-def test_linear_pace_of_a_yearly_count(base, goal, actual, elapsed, total, expected, gap, progress, at_end, need) -> None:
+def test_linear_pace_of_a_yearly_count(
+    base, goal, actual, elapsed, total, expected, gap, progress, at_end, need
+) -> None:
     made = pace.expected_linear(base, goal, elapsed, total)
     assert made == pytest.approx(expected, abs=0.05)
     assert actual - made == pytest.approx(gap, abs=0.05)
@@ -79,7 +81,10 @@ def test_straight_line_with_its_prediction_interval() -> None:
 
 
 # Student's t, upper 10 % points: any printed table
-@pytest.mark.parametrize(("df", "value"), [(1, 3.078), (2, 1.886), (3, 1.638), (4, 1.533), (5, 1.476), (10, 1.372), (30, 1.310), (400, 1.2837)])
+@pytest.mark.parametrize(
+    ("df", "value"),
+    [(1, 3.078), (2, 1.886), (3, 1.638), (4, 1.533), (5, 1.476), (10, 1.372), (30, 1.310), (400, 1.2837)],
+)
 def test_student_quantiles_equal_the_printed_table(df: int, value: float) -> None:
     assert forecast.student_t(0.9, df) == pytest.approx(value, abs=6e-4)
     assert forecast.student_t(0.1, df) == pytest.approx(-value, abs=6e-4)
@@ -101,6 +106,13 @@ def test_two_values_give_no_forecast_and_three_a_wide_one() -> None:
     # by hand: changes 1 and 0.6, mean 0.8, s = 0.28284, t(0.9; 1) = 3.0777, sqrt(8 (1 + 8 / 2))
     assert made.value == pytest.approx(2.6 + 8 * 0.8)
     assert made.high - made.value == pytest.approx(3.0777 * 0.282843 * 40**0.5, rel=1e-4)
+
+
+def test_a_path_that_has_stood_still_for_a_year_is_not_certain() -> None:
+    made = forecast.drift([0, 0, 4, 8] + [8] * 12)
+    # by hand: 15 changes, two of 4 and the rest 0: mean 8 / 15, variance (32 - 64 / 15) / 14
+    assert made is not None and (made.mean, made.n) == (0, 12)
+    assert made.s == pytest.approx(((32 - 64 / 15) / 14) ** 0.5)
 
 
 def test_a_path_that_levels_off_is_forecast_by_the_damped_trend() -> None:
@@ -150,8 +162,10 @@ def test_seasonal_expectation_spreads_a_year_as_past_years_did() -> None:
     assert made == pytest.approx(240 + 360 * 1.25 / 3)
 
 
-def test_seasons_need_two_complete_years_and_whole_calendar_years() -> None:
-    assert pace.season_shares(monthly_points([float(k) for k in range(13)], 2019 * 12 - 1), date(2020, 5, 1)) is None
+def test_seasons_need_a_complete_year_and_a_plan_of_whole_calendar_years() -> None:
+    # the year's result cannot be told without the value at the end of the year before
+    assert pace.season_shares(monthly_points([float(k) for k in range(12)], 2019 * 12), date(2020, 5, 1)) is None
+    assert pace.season_shares(monthly_points([float(k) for k in range(13)], 2019 * 12 - 1), date(2019, 12, 31)) is None
     shares = [k / 12 for k in range(1, 13)]
     assert pace.expected_seasonal(0, 1, date(2020, 5, 6), date(2022, 12, 31), date(2021, 1, 1), shares) is None
 

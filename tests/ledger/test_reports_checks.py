@@ -12,7 +12,7 @@ from desk_scene import CITY, OFFICE, TARGET, draft, month_ends
 from components.i18n import LANGS, has
 from data_pipeline.cities import built_in_packs
 from data_pipeline.ledger import checks
-from data_pipeline.ledger.checks import Finding, Past
+from data_pipeline.ledger.types import Finding, Past
 from data_pipeline.plans import PlanFacts, read_plan_facts
 
 TODAY = date(2022, 9, 15)
@@ -126,7 +126,7 @@ def test_every_finding_has_its_sentence_in_both_languages() -> None:
 
 def test_a_warning_is_kept_whole() -> None:
     finding = Finding("warning", "decrease", {"got": "29", "before": "30", "on": "2022-07-31"})
-    assert checks.unpacked(checks.packed(finding)) == finding
+    assert Finding.unpacked(finding.packed()) == finding
 
 
 def test_the_printed_lead_is_asked_and_without_one_the_issuer() -> None:

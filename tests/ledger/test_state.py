@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,10 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> PlanFacts:
 
 
 def masts(values: list[float], first: tuple[int, int] = (2026, 1), **more: object) -> list[dict]:
-    return [report("masts", day, value=value, **more) for day, value in zip(month_ends(*first, len(values)), values, strict=True)]  # type: ignore[arg-type]
+    return [
+        report("masts", day, value=value, **more)
+        for day, value in zip(month_ends(*first, len(values)), values, strict=True)
+    ]  # type: ignore[arg-type]
 
 
 def test_without_any_report_nothing_is_judged_and_nothing_is_zero(facts: PlanFacts) -> None:
@@ -78,7 +80,13 @@ def test_a_live_metric_overrules_reports_from_the_day_it_begins_and_no_report_is
     readings = live([(date(2026, 4, 30), 44.0), (date(2026, 5, 31), 45.0)])
     made = known(date(2026, 6, 20), masts([10, 20, 30, 40, 50]), live={("masts", "town"): readings})
     row = build("town", facts, made).target("masts")
-    assert [(p.value, p.source) for p in row.path] == [(10, "report"), (20, "report"), (30, "report"), (44, "live"), (45, "live")]
+    assert [(p.value, p.source) for p in row.path] == [
+        (10, "report"),
+        (20, "report"),
+        (30, "report"),
+        (44, "live"),
+        (45, "live"),
+    ]
     assert (row.actual_from, row.metric, row.pace.actual) == ("live", "coverage.stations_5g", 45)
     assert (row.report_due_on, row.report_overdue_days) == (None, None)
 
@@ -138,7 +146,9 @@ def test_a_provincial_plan_is_never_judged_whatever_is_reported(facts: PlanFacts
         targets=tuple(replace(t, is_provincial=True) for t in facts.targets),
     )  # fmt: skip
     ledger = build("town", provincial, known(ON, masts([50.0, 60.0])))
-    assert {(row.status, row.pace, row.path, row.last_report) for row in ledger.distinct} == {("not_measurable", None, (), None)}
+    assert {(row.status, row.pace, row.path, row.last_report) for row in ledger.distinct} == {
+        ("not_measurable", None, (), None)
+    }
     assert {row.reason for row in ledger.distinct} == {"provincial"}
 
 

@@ -72,7 +72,10 @@ def test_a_kept_promise_is_done_in_time_or_late_by_the_day_it_was_first_kept() -
 
 def test_what_must_be_passed_is_not_done_by_meeting_it() -> None:
     over = Promise(2000, ">", "higher", DEADLINE)
-    assert judge_quantified(over, points(1990, 2000, last=DEADLINE), DEADLINE, outlook(2000, 2000), 2000, 0).status == "behind"
+    assert (
+        judge_quantified(over, points(1990, 2000, last=DEADLINE), DEADLINE, outlook(2000, 2000), 2000, 0).status
+        == "behind"
+    )
     assert judge_quantified(over, points(1990, 2001, last=DEADLINE), DEADLINE, None, 2000, 0).status == "done"
 
 
@@ -147,7 +150,11 @@ def test_before_its_deadline_a_tick_is_judged_by_the_day_the_department_expects(
 def test_a_tick_is_done_on_the_day_the_report_names_or_the_first_report_of_it() -> None:
     reports = [report(date(2022, 11, 30), "under_way"), report(date(2023, 1, 31), "done", date(2022, 12, 20))]
     assert judge_tick(reports, DEADLINE, PAST).status == "done"
-    late = [report(date(2022, 11, 30), "under_way"), report(date(2023, 1, 31), "done"), report(date(2023, 2, 28), "done")]
+    late = [
+        report(date(2022, 11, 30), "under_way"),
+        report(date(2023, 1, 31), "done"),
+        report(date(2023, 2, 28), "done"),
+    ]
     judged = judge_tick(late, DEADLINE, PAST)
     assert (judged.status, judged.reached_on) == ("done_late", date(2023, 1, 31))
 
@@ -159,9 +166,12 @@ def test_a_tick_that_is_taken_back_is_not_done() -> None:
 
 def test_after_its_deadline_a_tick_needs_movement_and_a_later_day_to_be_catching_up() -> None:
     moving = [report(date(2023, 12, 31), "under_way", None, 0.6), report(PAST, "under_way", date(2024, 12, 31), 0.7)]
-    still = [report(date(2023, 5, 31), "under_way", None, 0.6), report(PAST, "under_way", date(2024, 12, 31), 0.6)]
+    day = date(2024, 12, 31)
+    still = [report(date(2023, 5, 31), "under_way", day, 0.6), report(PAST, "under_way", day, 0.6)]
+    moved_day = [report(date(2023, 5, 31), "under_way", date(2023, 12, 31)), report(PAST, "under_way", day)]
     undated = [report(date(2023, 12, 31), "under_way", None, 0.6), report(PAST, "under_way", None, 0.7)]
     assert judge_tick(moving, DEADLINE, PAST).status == "catching_up"
     assert judge_tick(still, DEADLINE, PAST).reason == "no_movement_12_months"
+    assert judge_tick(moved_day, DEADLINE, PAST).status == "catching_up"
     assert judge_tick(undated, DEADLINE, PAST).reason == "no_later_date"
     assert judge_tick(still[:1], DEADLINE, PAST).reason == "no_report_12_months"

@@ -12,10 +12,12 @@ import fake_ledger
 import polars as pl
 
 from data_pipeline.cities import Pack, load_packs
+from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
-from data_pipeline.ledger.types import Ledger, ReportEntry
+from data_pipeline.ledger.types import Freeze, Ledger, ReportEntry
 from data_pipeline.metrics import Metric, metric, metrics
 from data_pipeline.plans import targets
+from data_pipeline.queries.freezes import Freezes
 from data_pipeline.queries.types import (
     Band,
     Card,
@@ -46,6 +48,7 @@ class FakeQueries:
         self.built, self.missing, self.stale, self.clock, self.alerts = built, missing, stale, now, alerts
         self.number, self.no_reports = 7, no_reports
         self.home = Home(Path("nowhere"))
+        self.kept: list[Freeze] = []
         self.callbacks: list[Callable[[Snapshot], None]] = []
         self.cards = 0
 
@@ -107,6 +110,11 @@ class FakeQueries:
             at = period_end(at, grain, tz)
         return found
 
+    def usual(self, metric_id: str, area: str, grain: Grain, start: datetime, end: datetime) -> list[tuple[datetime, Band]]:
+        if grain not in ("5min", "15min", "hour", "day"):
+            return []
+        return [(at, Band(v * 0.9, v, v * 1.1, 40)) for at, v in self.series(metric_id, area, grain, start, end) if v is not None]
+
     def readings(self, metric_id: str, area: str, grain: Grain, start: datetime, end: datetime, as_of: datetime | None = None) -> list[Reading]:
         return [self.reading(metric_id, area, grain, at) for at, _ in self.series(metric_id, area, grain, start, end)]
 
@@ -154,6 +162,17 @@ class FakeQueries:
 
     def targets(self, city: str) -> list[Target]:
         return targets(self.packs[city].folder / "plan", city)
+
+    def freezes(self, city: str) -> list[Freeze]:
+        return [one for one in self.kept if one.city == city]
+
+    def freeze(self, city: str, freeze_id: str) -> Freeze:
+        for one in self.freezes(city):
+            if freeze_id in (one.freeze_id, one.name):
+                return one
+        raise UnknownId("freeze", freeze_id, [one.freeze_id for one in self.kept])
+
+    ledger_at = Freezes.ledger_at
 
     def ledger(self, city: str, on: date | None = None) -> Ledger:
         pack, today = self.packs[city], local_day(self.clock, self.packs[city].tz)

@@ -15,6 +15,7 @@ from data_pipeline.cities import load_packs
 from data_pipeline.queries.types import Source
 from pages.actions import make_actions_router
 from pages.data import cadence_words, summary_words
+from pages.overview import suppliers
 
 
 def test_sources_show_nature_cadence_and_lateness_the_late_ones_first() -> None:
@@ -109,3 +110,16 @@ def test_a_city_without_data_still_shows_its_layers() -> None:
     views = make()
     assert "正在建立" in words(page(views, "/data", "?city=330600")["tree"])
     assert "区县界" in words(page(views, "/data", "?city=330600&show=layers")["tree"])
+
+
+def test_every_supplier_and_office_of_every_pack_has_an_english_name() -> None:
+    for pack in load_packs().values():
+        names = suppliers(pack, "en")
+        asked = {s.supplier_zh or s.name_zh for s in pack.sources.values()} | {row["dept_zh"] for row in pack.plan("departments")}
+        assert asked <= names.keys(), pack.id
+        assert not any(0x4E00 <= ord(c) <= 0x9FFF for name in names.values() for c in name), pack.id
+
+
+def test_a_supplier_nobody_translated_stands_as_delivered_and_marked_chinese() -> None:
+    box = region(page(make(), "/data", "?show=deliveries&lang=en")["tree"], "v-data-deliveries")
+    assert {p["lang"] for p in nodes(box) if p.get("children") == "市充电平台"} == {"zh-CN"}

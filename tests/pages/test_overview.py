@@ -10,6 +10,7 @@ from fake_queries import NOW, FakeQueries
 
 from components.i18n import catalogue
 from data_pipeline.cities import load_packs
+from data_pipeline.ledger.types import STATUSES
 from data_pipeline.metrics import metrics
 from pages import PageRequest, discover, find, overview
 from pages.live import Views, updates
@@ -160,7 +161,12 @@ def test_live_regions_are_not_nested_and_cover_every_figure(ezhou: dict) -> None
 def test_the_plan_shows_a_mark_a_target_and_no_percentage(ezhou: dict) -> None:
     # plans/README: Ezhou has 78 distinct targets, 43 of them quantified
     marks = [e for e in elements(ezhou["updates"]["v-plan-strip"]["children"]) if str(e.get("className", "")).startswith("plan-mark ")]
-    assert len(marks) == 78
+    assert len(marks) == 78 and len({e["href"] for e in marks}) == 78
+    # the worst first, each with its status, promise, actual and owner in words
+    assert marks[0]["title"].startswith("停滞：") and "牵头：" in marks[0]["title"]
+    order = [e["className"].removeprefix("plan-mark is-") for e in marks]
+    assert order == sorted(order, key=STATUSES.index)
+    assert not [x for x in texts(ezhou["updates"]["v-plan-strip"]["children"]) if "%" in x]
     assert any("共 78 项目标，其中量化 43 项" in x for x in texts(ezhou["tree"]))
 
 
@@ -172,7 +178,7 @@ def test_targets_take_turns_so_that_a_wall_shows_them_all() -> None:
     for minute in range(11):
         queries.clock = NOW + timedelta(minutes=minute)
         lines = elements(view(queries)["updates"]["v-plan-list"]["children"])
-        seen |= {e["title"] for e in lines if e.get("className") == "target-name"}
+        seen |= {e["title"] for e in lines if str(e.get("href", "")).startswith("/plan/target/")}
     names = {t.indicator_zh for t in queries.targets("420700") if t.kind == "quantified" and not t.same_as}
     assert seen == names
 

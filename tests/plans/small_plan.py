@@ -41,7 +41,15 @@ def target(target_id: str, **cells: str) -> Row:
 
 def make(folder: Path, plan_id: str = "town-2026", prefix: str = "") -> Path:
     """Two offices, two clauses; a count with an interim step, a share, a tick, a direction, a restating row."""
-    new_plan(folder, plan_id, adcode="town", title_zh="小城规划", title_en="Town plan", start=date(2026, 1, 1), end=date(2030, 12, 31))
+    new_plan(
+        folder,
+        plan_id,
+        adcode="town",
+        title_zh="小城规划",
+        title_en="Town plan",
+        start=date(2026, 1, 1),
+        end=date(2030, 12, 31),
+    )
     write(folder, "departments", [
         {"plan_id": plan_id, "dept_zh": "市经信局", "dept_en": "industry"}, {"plan_id": plan_id, "dept_zh": "市教育局", "dept_en": "schools"},
     ])  # fmt: skip
@@ -52,7 +60,14 @@ def make(folder: Path, plan_id: str = "town-2026", prefix: str = "") -> Path:
     ])  # fmt: skip
     rows = [
         target("masts", indicator_zh="基站数", lead_dept_zh="市经信局", responsible_depts_zh="市教育局"),
-        target("masts-2028", indicator_zh="基站数", value="60", milestone="1", deadline="2028-12-31", lead_dept_zh="市经信局"),
+        target(
+            "masts-2028",
+            indicator_zh="基站数",
+            value="60",
+            milestone="1",
+            deadline="2028-12-31",
+            lead_dept_zh="市经信局",
+        ),
         target("online", unit_zh="%", value="95", lead_dept_zh="市经信局"),
         target("schools", kind="completion", comparator="done", value="", unit_zh="", clause="二"),
         target("better", kind="direction", comparator="done", value="", unit_zh="", clause="二"),

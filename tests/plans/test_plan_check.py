@@ -124,7 +124,9 @@ def test_a_further_plan_stands_beside_the_old_one(tmp_path: Path) -> None:
 
 def test_a_citys_pack_says_which_areas_and_metrics_there_are(folder: Path) -> None:
     pack = load_packs()["420700"]
-    add("target_metrics", {"target_id": "masts", "metric_id": "coverage.station_5g", "area_id": "420799", "scale": "1"})(folder)
+    add(
+        "target_metrics", {"target_id": "masts", "metric_id": "coverage.station_5g", "area_id": "420799", "scale": "1"}
+    )(folder)
     found = plan_problems(pack, folder)
     assert any("unknown metric 'coverage.station_5g', did you mean 'coverage.stations_5g'?" in text for text in found)
     assert any("unknown area_id '420799'" in text for text in found)

@@ -8,7 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -128,6 +128,20 @@ def test_constants_are_written_into_every_row(home: Home) -> None:
         frame = pl.DataFrame({"area_id": ["a", "b"]})
         assert lake.append("localities", frame, {"city": "x", "locality_id": 7}) == 2
         assert lake.frame("SELECT * FROM localities ORDER BY area_id").rows() == [(7, "x", "a"), (7, "x", "b")]
+
+
+def test_rows_are_written_in_the_order_of_their_table_and_columns_without_values_stay_null(home: Home) -> None:
+    days = [date(2026, 3, 3), date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 1)]
+    frame = pl.DataFrame({"local_day": days, "row_number": [1, 2, 3, 4], "site_id": pl.Series([None] * 4, dtype=pl.String)})
+    frame = pl.concat([frame] * 100)  # more rows than are inlined in the catalogue
+    with Lake.writer(home) as lake:
+        assert lake.append("rec_road_speeds", frame, {"city": "x"}) == 400
+        found = lake.frame("SELECT local_day, row_number, site_id, city FROM rec_road_speeds")
+        assert found["local_day"].is_sorted() and found["site_id"].null_count() == 400
+        assert found["row_number"].value_counts().sort("row_number")["count"].to_list() == [100] * 4
+        ordered = frame.sort("local_day", maintain_order=True)
+        assert found["row_number"].to_list() == ordered["row_number"].to_list()
+        assert set(found["city"]) == {"x"}
 
 
 def test_a_second_writer_is_told_who_writes(home: Home) -> None:

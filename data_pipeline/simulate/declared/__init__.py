@@ -175,9 +175,13 @@ class Chance(Declared):
 
 
 class Choice(Declared):
-    """A column with one of several words, by weight, known once `known_at` has come."""
+    """A column with one of several words, by weight, known once `known_at` has come.
+
+    `months`: a word that only comes in these months (no heat warning in January).
+    """
 
     weights: dict[str, float]
+    months: dict[str, tuple[int, ...]] = {}
     known_at: str = ""
 
 

@@ -140,7 +140,15 @@ class DeclaredCases:
 
     def _chosen(self, name: str, choice: Choice, life: Life) -> np.ndarray:
         words = np.array(list(choice.weights), dtype=object)
-        return words[choose(self.world.key(self.dataset, name), list(choice.weights.values()), life["hour"], life["number"])]
+        weights = np.array(list(choice.weights.values()))[:, None] * np.ones(life["hour"].size)
+        if choice.months:
+            clock = self.world.clock(life[self.declared.created])
+            month = np.minimum((clock.year_part * 12).astype(int) + 1, 12)
+            for word, allowed in choice.months.items():
+                weights[list(choice.weights).index(word)] *= np.isin(month, allowed)
+        edges = np.cumsum(weights, axis=0)
+        drawn = uniform(self.world.key(self.dataset, name), life["hour"], life["number"]) * edges[-1]
+        return words[np.minimum((drawn[None, :] >= edges).sum(axis=0), words.size - 1)]
 
     def _number(self, name: str, figure: Number, life: Life) -> np.ndarray:
         value = figure.median * np.exp(figure.sigma * normal(self.world.key(self.dataset, name), life["hour"], life["number"]))

@@ -14,6 +14,7 @@ from data_pipeline.simulate.world import World
 DAY = 86400
 REFERENCE_YEARS = 2.5  # levels are stated for mid-2026; clocks count years from 2024-01-01
 HOT_C, COLD_C = 30.0, 5.0
+MOST_PUSH = 1.6  # weather multiplies a rate by five at most
 ELSEWHERE_KM = 1e6  # far from every local incident: only what touches the whole city
 
 
@@ -29,10 +30,11 @@ def rhythm(kind: Rhythm, clock: Clock, world: World, key: int, x_km: np.ndarray,
         factor = factor * daily_shape(kind, clock.hour)
     if kind.rain or kind.heat or kind.cold:
         sky = world.weather.at(clock)
-        factor = factor * np.exp(
+        push = (
             kind.rain * world.weather.rain_day(clock.day, clock.year_part).total_mm
             + kind.heat * np.maximum(sky.temperature_c - HOT_C, 0) + kind.cold * np.maximum(COLD_C - sky.temperature_c, 0)
         )  # fmt: skip
+        factor = factor * np.exp(np.clip(push, -MOST_PUSH, MOST_PUSH))
     if kind.mood:
         factor = factor * np.exp(kind.mood * smooth(key, 3 * DAY, clock.t_s))
     if kind.incident:
@@ -103,8 +105,9 @@ class Columns:
             value = level * np.exp(unit + noise) * rhythm(quantity, clock, self.world, key, self.x_km, self.y_km, self.cadence == "hour")
             if not quantity.running and not quantity.per:
                 value = value * days
-            if quantity.whole:
-                value = np.floor(value + 0.5 + 0.5 * np.sqrt(np.maximum(value, 0)) * 0.6 * normal(self.world.key(self.dataset, name, "count"), i, period))
+            if quantity.whole and quantity.running is None:
+                # what is counted anew each period scatters as counts do
+                value = np.floor(value + 0.5 + 0.3 * np.sqrt(np.maximum(value, 0)) * normal(self.world.key(self.dataset, name, "count"), i, period))
         value = np.clip(value, 0.0 if quantity.low is None else quantity.low, quantity.high)
         return np.broadcast_to(np.rint(value) if quantity.whole else np.round(value, quantity.decimals), shape)
 

@@ -63,7 +63,7 @@ class DeclaredReturns:
             k = len(each.categories)
             rows = np.repeat(np.arange(n), k)
             part = np.tile(np.arange(k), n)
-            share = np.exp(0.7 * normal(world.key(self.dataset, "category"), np.arange(k)))
+            share = np.exp(0.4 * normal(world.key(self.dataset, "category"), np.arange(k)))
             people = people[rows] * (share / share.sum())[part]
             self.place = {name: ids[rows] for name, ids in self.place.items()}
             self.place[each.category_column] = np.array(each.categories, dtype=object)[part]
