@@ -23,7 +23,15 @@ city_map            `map_figure(base, layer, places, readings, metric, theme, la
                     `classes(…)`, `legend(…)`, `BaseMap`, `Place`
 map_frame           `map_box(figure, lang, id=…, label=…)`: the box with its bar of scale, folded on a phone; `credits(city, lang, href)`,
                     `sketches(city, lang, approximate=…)`: who drew it, by which approval, and what of it is a sketch
-plan                `plan_strip(targets, lang, today, id=…)`, `target_list(…)`, `target_value`, `deadline_words`
+plan                `target_value`, `deadline_words`, `lead_words`, `domain_words`: a promise as printed
+ledger_words        `status_mark(status, lang)`: shape and word; `amount`, `span`, `reason_words`, `counts`
+ledger_path         `axis_of(rows, on)`, `small_path(row, axis)`: paths of targets on one time axis
+ledger_list         `target_table(rows, again, axis, words)`, `status_counts`, `fold`, `sort_rows`, `ListWords`
+ledger_strip        `plan_strip(rows, words, id=…)`: a mark a target by status; `target_list`, `turn`
+ledger_target       one target: `figures`, `owners`, `document_facts`, `reports`; `ledger_chart.path_figure(…)` its path
+ledger_drawer       `provenance(row, ledger, said, …)`: what is behind a target's figures
+ledger_projects     `stage_board`, `project_table`, `group_table`, `money`; ledger_systems, ledger_departments: their boards
+ledger_field        `choose(…)`, `day(…)`: a list or a date whose value is part of the address (`assets/ledger.js`)
 ticker              `ticker(events, names, tz, lang, now, id=…, href=…, limit=…)`, `sort_events`, `is_signal`
 sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the opening sentence by rule
 drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang, api_href)`

@@ -93,7 +93,8 @@ def ledger_brief(
     sections += _projects(issue, ledger, sums) if part in ("ledger", "projects") else []
     sections += _systems(issue, ledger) if part in ("ledger", "systems") else []
     plans = {row.plan.plan_id: row.plan for row in rows}
-    sources = [issue.t("source_plan", title=pick(p.title_zh, p.title_en, issue.lang), number=p.document_number, date=p.issued_date)
+    sources = [issue.t("source_plan", title=pick(p.title_zh, p.title_en, issue.lang), date=p.issued_date,
+                       number=f"{p.document_number}{t('ledger.comma', issue.lang)}" if p.document_number else "")
                for p in plans.values()]  # fmt: skip
     simulated = any(row.is_simulated for row in ledger.targets)
     if simulated:
@@ -289,8 +290,10 @@ def _projects(issue: Issue, ledger: Ledger, sums: Sequence[PlanStageSum]) -> lis
                     for key in ("stage", "number", "planned", "invested", "blocked"))  # fmt: skip
     plans = {row.plan.plan_id: pick(row.plan.title_zh, row.plan.title_en, lang) for row in ledger.projects}
     several = len({s.plan_id for s in sums}) > 1
+    # stages of which somebody has said whether anything is blocked: silence is no nought
+    told = {(row.plan.plan_id, row.stage) for row in ledger.projects if row.blocked is not None}
     rows = [(Cell(stage_word(s.stage, lang), plans.get(s.plan_id, "") if several else ""), _whole(s.projects_n), _money(s.planned_yi_yuan, lang), _money(s.invested_yi_yuan, lang),
-             _whole(s.blocked_n)) for s in sums]  # fmt: skip
+             _whole(s.blocked_n) if (s.plan_id, s.stage) in told else Cell("—", tone="quiet")) for s in sums]  # fmt: skip
     total = [Cell(issue.t("label.total"), tone="strong")]
     for i in range(1, 5):
         values = [value for row in rows if (value := row[i].value) is not None]

@@ -28,9 +28,9 @@ SIGNS = "₀₁₂₃₄₅₆₇₈₉←↑→↓↔≈≠≤≥−∞√■�
 
 
 def slices() -> list[set[int]]:
-    """Code points of each slice, no one in two: the screen's own texts, the packs, GB 2312 level 1, level 2."""
+    """Code points of each slice, no one in two: the screen's own texts, packs and sources, GB 2312 level 1, level 2."""
     texts = _read(ROOT / "components" / "text", "*.toml") + _read(ROOT / "data_pipeline" / "metrics", "*.toml")
-    packs = _read(ROOT / "data_pipeline", "cities/*/**/*.csv", "cities/*/**/*.toml", "cities/*/**/*.geojson", "contracts/*.toml")
+    packs = _read(ROOT / "data_pipeline", "**/*.csv", "**/*.toml", "**/*.geojson", "**/*.py")
     latin = {*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2040), *(ord(c) for c in SIGNS)}
     wanted = [latin | _gb2312(0xA1, 0xA4) | _wide(texts), _wide(packs), _gb2312(0xB0, 0xD8), _gb2312(0xD8, 0xF8)]
     found: list[set[int]] = []

@@ -13,7 +13,7 @@ from data_pipeline.queries.types import Change, Reading
 from data_pipeline.times import to_local
 
 # Units whose large values are told in 万 and 亿 (or million, billion).
-SCALED_UNITS = frozenset({"count", "persons", "kwh", "mwh", "kw", "mw", "yuan", "usd", "km"})
+SCALED_UNITS = frozenset({"count", "persons", "kwh", "mwh", "kw", "mw", "yuan", "usd", "km", "m3", "tonnes", "tce", "customer_hours"})
 SIGNED_ARROWS = {"up": "↑", "down": "↓", "flat": "→"}
 
 

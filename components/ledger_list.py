@@ -239,7 +239,7 @@ def _forecast(row: LedgerTarget, lang: Lang) -> list[Any]:
     if pace is not None and pace.forecast is not None and target.value is not None:
         return [
             html.Span(amount(pace.forecast.value, target, lang)),
-            html.Small(f"{span(pace.forecast.low, pace.forecast.high, target, lang)} · {pace.forecast.on.isoformat()}",
+            html.Small([f"{span(pace.forecast.low, pace.forecast.high, target, lang)} · ", html.Span(pace.forecast.on.isoformat())],
                        title=t("ledger.interval", lang, level=round(pace.forecast.level * 100))),
         ]  # fmt: skip
     said = row.last_report

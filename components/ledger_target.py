@@ -228,7 +228,8 @@ def person(name: str, known: bool, lang: Lang) -> Any:
     """Who it was; a name chosen on the spot without sign-in says that it is not authenticated."""
     if not name:
         return None
-    return html.Span(name, lang="zh") if known else [html.Span(name, lang="zh"), " ", mark(t("live.unauthenticated", lang), "warn")]
+    who = html.Span(name, lang="zh")
+    return who if known else html.Span([who, " ", mark(t("live.unauthenticated", lang), "warn")])
 
 
 def evidence(item: str, lang: Lang) -> Any:

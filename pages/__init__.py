@@ -95,7 +95,8 @@ class View:
 class Page:
     """A page: address pattern (`/district/{area}`), builder, and its place in the navigation.
 
-    `nav` is the text key of its entry (`nav.data`), empty for pages reached from others.
+    `nav` is the text key of its entry (`nav.data`), empty for pages reached from others; `menu`
+    gives name and address of what hangs below that entry.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Page:
     build: Callable[[PageRequest], View]
     nav: str = ""
     order: int = 100
+    menu: Callable[[PageRequest], Sequence[tuple[str, str]]] | None = None
     regex: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -263,6 +263,8 @@ class Views:
                 raise UnknownId("city", wanted, self.packs)
             return page.build(request)
         except UnknownId as error:
+            if error.kind == "text":
+                raise  # a word missing in the catalogue is a fault of ours, not of the address
             return shell.not_found(request, error)
         except CityBrainError as error:
             return View(t("state.error", request.lang), empty(t("state.error", request.lang), error.message), "error")

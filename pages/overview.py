@@ -96,9 +96,9 @@ def _place_of_domain(metric: Metric) -> int:
 
 
 def panel_metrics(metrics: Sequence[Metric], domain: str, in_strip: Sequence[str]) -> list[Metric]:
-    """The metrics of a panel: those of the domain that do not already stand in the strip, then those that do."""
+    """The metrics of a panel: those of the domain that do not already stand in the strip, headlines first, then those that do."""
     own = [m for m in metrics if m.domain == domain]
-    return sorted(own, key=lambda m: m.id in in_strip)[:MAX_ROWS]
+    return sorted(own, key=lambda m: (m.id in in_strip, not m.headline))[:MAX_ROWS]
 
 
 def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> Any:

@@ -60,10 +60,7 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
                      **{"aria-label": t("nav.city", lang)}),
             html.Nav(
                 [
-                    html.A(t(page.nav, lang), href=request.href(page.pattern),
-                           # a page of a family (`plan-target`) stands under the family's entry (`plan`)
-                           className="is-active" if page.id == active.partition("-")[0] else "",
-                           **({"aria-current": "page"} if page.id == active else {}))
+                    _page_link(request, page, active)
                     for page in pages if page.nav
                 ],
                 className="pages", **{"aria-label": t("nav.label", lang)},
@@ -156,6 +153,18 @@ def _city_link(request: PageRequest, city_id: str) -> html.A:
     title = "" if ready else f"{request.name(pack)} · {t('nav.building', request.lang)}"
     return html.A(label, href=request.href("/", city=city_id), className=classes, title=title,
                   **({"aria-current": "true"} if current else {}))  # fmt: skip
+
+
+def _page_link(request: PageRequest, page: Page, active: str) -> Any:
+    """A page's entry; with a menu, the entry stays a link and its menu opens below it (where there is room for one)."""
+    link = html.A(t(page.nav, request.lang), href=request.href(page.pattern),
+                  # a page of a family (`plan-target`) stands under the family's entry (`plan`)
+                  className="is-active" if page.id == active.partition("-")[0] else "",
+                  **({"aria-current": "page"} if page.id == active else {}))  # fmt: skip
+    if page.menu is None:
+        return link
+    below = [html.A(name, href=href) for name, href in page.menu(request)]
+    return html.Span([link, html.Div(below, className="page-menu-list")], className="page-menu")
 
 
 def _simulated_share(sources: Sequence[Source]) -> float | None:

@@ -31,6 +31,7 @@ FACILITY_KINDS = {
     "industrial_park": "park", "scenic_area": "sight", "business_district": "business", "hospital": "hospital", "school": "school",
     "port": "hub", "logistics_park": "hub",
 }  # fmt: skip
+DATASETS = ("facilities", "road_sections")
 MAIN_ROADS = ("expressway", "arterial", "secondary")
 SCHEMA = contract("coverage_places").polars_schema()
 
@@ -99,7 +100,7 @@ def covered_places(places: Iterator[KeyPlace], ground: Ground, covered: NDArray[
 
 def _row(place: KeyPlace, place_id: str, size: float, covered: float, at: int) -> dict:
     return {
-        "_at": at, "place_id": place_id, "name": place.name, "name_en": place.name_en, "place_kind": place.kind,
+        "_at": at, "place_id": place_id, "name": place.name or None, "name_en": place.name_en or None, "place_kind": place.kind,
         "size": round(float(size), 4), "covered": round(float(covered), 4),
     }  # fmt: skip
 

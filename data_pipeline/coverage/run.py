@@ -83,16 +83,19 @@ def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = Non
     run.added, run.removed = update.added, update.removed
     clock.lap(run, "model")
     frames: dict[str, pl.DataFrame] = {}
-    if not update.is_nothing or not _has_results(lake, pack.id):
+    is_new = not update.is_nothing or not stored.is_delivered or not _has_results(lake, pack.id)
+    if is_new:
         labels = results.labels_of(model, given)
         frames["coverage_results"] = _changed(lake, pack.id, results.by_piece(model, given, labels, now), "coverage_results", now)
         frames["coverage_cells"] = _changed(lake, pack.id, results.by_h3(model, given, now), "coverage_cells", now)
         frames["weak_patches"] = results.weak_patches(model, labels, now)
-        covered = model.served.covered(net.terms(given))
-        found = places.covered_places(places.key_places(lake, ground, given), ground, covered, now)
-        frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places", now)
         clock.lap(run, "results")
-    compared = _compare(lake, pack, model, given, now, bool(frames))
+    # places may have changed where the network has not
+    covered = model.served.covered(net.terms(given))
+    found = places.covered_places(places.key_places(lake, ground, given), ground, covered, now)
+    frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places", now)
+    clock.lap(run, "places")
+    compared = _compare(lake, pack, model, given, now, is_new)
     if compared is not None:
         frames["coverage_errors"], tests_simulated = compared
         clock.lap(run, "drive tests")
@@ -104,6 +107,7 @@ def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = Non
         run.rows = _deliver(writer, pack, frames, simulated, now)
         run.is_new = True
         clock.lap(run, "commit")
+    stored.delivered()
     log.info("coverage of %s: %d stations, %d added, %d removed, %s", pack.id, run.stations, run.added, run.removed, run.seconds)
     return run
 
@@ -175,8 +179,8 @@ class _Clock:
 
 
 def register_version(lake: Lake, city: str) -> int:
-    """Number of the last commit that changed the register or the drive tests; 0 where there is none."""
+    """Number of the last commit that changed the register, key places or the drive tests; 0 where there is none."""
     return lake.value(
         "SELECT max(commit_seq) FROM deliveries WHERE city = ? AND list_contains(?, dataset) AND accepted > 0",
-        [city, [DATASET, measured.DATASET]],
+        [city, [DATASET, measured.DATASET, *places.DATASETS]],
     ) or 0

@@ -29,7 +29,7 @@ from geo.coverage.power import PowerMap, Rect
 from geo.coverage.serving import Served, serve
 from geo.h3cells import cells as h3_cells
 
-_WRITING, _STATE = "writing", "state.json"
+_WRITING, _UNDELIVERED, _STATE = "writing", "undelivered", "state.json"
 _SERVED: dict[str, DTypeLike] = {"rsrp_dbm": np.float32, "sinr_db": np.float32, "channel": np.int8, "indoor_margin_db": np.float32}
 
 
@@ -174,6 +174,17 @@ class Stored:
     def _mark(self, writing: bool) -> None:
         mark = self.folder / _WRITING
         mark.touch() if writing else mark.unlink(missing_ok=True)
+        if writing:
+            (self.folder / _UNDELIVERED).touch()
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the results of this state are in the store; a run that was stopped in between leaves that undone."""
+        return not (self.folder / _UNDELIVERED).exists()
+
+    def delivered(self) -> None:
+        """Note that the results of this state are in the store."""
+        (self.folder / _UNDELIVERED).unlink(missing_ok=True)
 
     def _write_state(self, network: Network, key: str) -> None:
         np.savez(self.folder / "cells.npz", keys=network.keys().astype("S12"), **{f.name: getattr(network.cells, f.name) for f in fields(Cells)})

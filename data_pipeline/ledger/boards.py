@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from data_pipeline.ledger.known import Known
 from data_pipeline.ledger.reported import Row
 from data_pipeline.ledger.types import STATUSES, DepartmentBoard, LedgerProject, LedgerSystem, LedgerTarget
 from data_pipeline.plans import Plan, PlanFacts, PlanProject, System, SystemMetrics
-
-if TYPE_CHECKING:
-    from data_pipeline.ledger.state import Known
 
 STAGES_ZH = {"储备": "reserve", "新开工": "new_start", "在建": "under_construction", "建成": "done", "停建": "stopped"}
 PROJECT_STAGES = ("reserve", "new_start", "under_construction", "done", "stopped", "")

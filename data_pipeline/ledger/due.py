@@ -47,8 +47,8 @@ def _targets(ledger: Ledger, facts: PlanFacts) -> list[Due]:
             continue
         subject_id = target.target_id if row.area == ledger.city else f"{target.target_id}@{row.area}"
         due_on = row.report_due_on
-        # the day before the first of the due month: the end of the period the report is about
-        data_on = due_on.replace(day=1) - timedelta(days=1) if due_on is not None else None
+        # the end of the period the report is about; who is behind is asked for the newest one
+        data_on = max(due_on, ledger.on if row.report_overdue_days else due_on).replace(day=1) - timedelta(days=1) if due_on else None
         found.append(_due("target", subject_id, target.kind, target.indicator_zh, target.indicator_en, target, facts, row,
                           data_on, due_on, row.report_overdue_days or 0, target))  # fmt: skip
     return found
@@ -96,7 +96,9 @@ def _quarter(stage: str, last: ReportEntry | None, issued: str, on: date) -> tup
     if last is not None and last.data_on >= end:
         end = _quarters_on(first, 2) - timedelta(days=1)
     due_on = (end + timedelta(days=1)).replace(day=DUE_DAY)
-    return end, due_on, max((on - due_on).days, 0)
+    # who is behind is asked for the newest quarter that is over
+    newest = date(on.year, (on.month - 1) // 3 * 3 + 1, 1) - timedelta(days=1)
+    return max(end, newest) if on > due_on else end, due_on, max((on - due_on).days, 0)
 
 
 def _quarters_on(first: date, n: int) -> date:

@@ -7,53 +7,19 @@ known by the end of the day, `build` says what follows from it. Decisions: docs/
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from data_pipeline.ledger import boards, forecast, pace, status
-from data_pipeline.ledger.reported import Reports, stage_reports
+from data_pipeline.ledger.known import Known, LivePath
+from data_pipeline.ledger.reported import stage_reports
 from data_pipeline.ledger.types import STATUSES, Forecast, Ledger, LedgerTarget, Pace, PathPoint
 from data_pipeline.plans import Clause, Plan, PlanFacts, TargetRule
 from data_pipeline.times import day_floor, next_day_floor
 
 if TYPE_CHECKING:
     from data_pipeline.queries.types import Target
-
-
-@dataclass(frozen=True)
-class LivePath:
-    """Values of a live metric in the target's unit: one point a month, the newest on its own day."""
-
-    metric: str
-    points: tuple[PathPoint, ...]
-
-
-@dataclass(frozen=True)
-class MetricState:
-    """How fresh a metric's newest reading of the city is; `works`: a reading is there and not late."""
-
-    works: bool
-    data_as_of_utc: datetime | None
-    is_simulated: bool
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was known by the end of the day `on`.
-
-    `live`: (target id, area id) → path of its metric. `metrics`: metric id → freshness (for systems).
-    `districts`: ids of the city's districts, for promises made to every district.
-    """
-
-    on: date
-    known_at_utc: datetime
-    snapshot: int | None
-    reports: Reports
-    live: Mapping[tuple[str, str], LivePath] = field(default_factory=dict)
-    metrics: Mapping[str, MetricState] = field(default_factory=dict)
-    districts: tuple[str, ...] = ()
 
 
 def build(city: str, facts: PlanFacts, known: Known) -> Ledger:
@@ -228,12 +194,3 @@ def _month_number(day: date) -> float:
 
 def _day(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
-
-
-def counts(targets: Sequence[LedgerTarget]) -> dict[str, int]:
-    """Number of distinct targets by status, worst first, zeros included; restating rows are left out."""
-    found = dict.fromkeys(STATUSES, 0)
-    for row in targets:
-        if not row.target.same_as:
-            found[row.status] += 1
-    return {word: n for word, n in found.items()}

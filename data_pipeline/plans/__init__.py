@@ -8,13 +8,7 @@ is provincial: its targets are shown as such and never get a city's actual value
 
 from data_pipeline.plans.model import (
     COLUMNS,
-    COMPARATORS,
-    DATED,
-    KINDS,
     OPTIONAL,
-    ROLES,
-    ROW_TYPES,
-    STRENGTHS,
     Clause,
     Department,
     Plan,
@@ -30,7 +24,7 @@ from data_pipeline.plans.read import counts, plan_problems, read_plan_facts, tar
 from data_pipeline.plans.tables import plan_folders, rows_of
 
 __all__ = [
-    "COLUMNS", "COMPARATORS", "DATED", "KINDS", "OPTIONAL", "ROLES", "ROW_TYPES", "STRENGTHS", "Clause", "Department",
+    "COLUMNS", "OPTIONAL", "Clause", "Department",
     "Plan", "PlanFacts", "PlanProject", "System", "SystemMetrics", "TargetMetric", "TargetRule", "TargetSplit",
     "counts", "plan_folders", "plan_problems", "read_plan_facts", "rows_of", "targets",
 ]  # fmt: skip

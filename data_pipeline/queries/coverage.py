@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import shapely
 
@@ -17,8 +18,17 @@ from data_pipeline.coverage.assumptions import assumptions
 from data_pipeline.coverage.register import in_service
 from data_pipeline.errors import UsageError
 from data_pipeline.queries.reading import ReadingLake
-from data_pipeline.queries.types import CoverageBasis, CoverageCell, ModelError, PlaceCoverage, WeakPatch
+from data_pipeline.queries.types import (
+    CoverageBasis,
+    CoverageCell,
+    MeasuredCoverage,
+    ModelError,
+    PlaceCoverage,
+    WeakPatch,
+)
 from data_pipeline.times import local_day
+from geo.coverage.grid import grid_over
+from geo.coverage.samples import sample_cells
 from geo.h3cells import DEFAULT_RESOLUTION, cell_outline, parent_text
 
 ASSUMED_COLUMNS = ("height_m", "azimuth_deg", "downtilt_deg", "eirp_dbm", "band", "operator")
@@ -133,6 +143,26 @@ class CoverageDoor:
                        r["error_sum_db"] / n if n else None, math.sqrt(r["error_square_db2"] / n) if n else None)
             for r in sums.filter(pl.col("samples_n") + pl.col("unheard_n") > 0).iter_rows(named=True)
         ]  # fmt: skip
+
+    def measured_coverage(self, city: str, threshold_dbm: float | None = None, step_m: float = 100) -> list[MeasuredCoverage]:
+        """All drive tests of a city by network mode; the threshold is the model's where none is given."""
+        pack, lake = find_pack(self.packs, city), self._reading.get()
+        if lake is None:
+            return []
+        least = assumptions().terms.rsrp_dbm if threshold_dbm is None else threshold_dbm
+        rows = lake.frame(
+            f'SELECT network_mode, rsrp_dbm, lon, lat FROM "{contract("drive_tests").table}" WHERE city = ? AND known_to_utc IS NULL',
+            [pack.id],
+        )
+        grid = grid_over(shapely.box(*pack.bbox), pack.metric_crs, step_m)
+        found = []
+        for mode, own in sorted((str(key[0]), frame) for key, frame in rows.group_by("network_mode")):
+            level, lon, lat = (own[c].fill_null(float("nan")).to_numpy() for c in ("rsrp_dbm", "lon", "lat"))
+            known = level[np.isfinite(level)]
+            cells = sample_cells(grid, lon, lat, level)
+            share = float(np.mean(known >= least)) if len(known) else None
+            found.append(MeasuredCoverage(mode, own.height, share, len(cells.index), cells.share(least)))
+        return found
 
     def _present(self, dataset: str, city: str) -> pl.DataFrame:
         """Present records of a dataset of the model; empty where there is no store yet."""

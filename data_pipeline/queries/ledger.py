@@ -12,8 +12,9 @@ import polars as pl
 from data_pipeline.cities import Pack
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import boards
+from data_pipeline.ledger.known import Known, LivePath, MetricState
 from data_pipeline.ledger.reported import Reports
-from data_pipeline.ledger.state import Known, LivePath, MetricState, build
+from data_pipeline.ledger.state import build
 from data_pipeline.ledger.types import Ledger, LedgerTarget, PathPoint
 from data_pipeline.metrics import metrics
 from data_pipeline.plans import PlanFacts, TargetMetric, read_plan_facts

@@ -347,6 +347,20 @@ class ModelError:
 
 
 @dataclass(frozen=True)
+class MeasuredCoverage:
+    """Drive tests of one network mode: share of samples, and of 100 m cells by their mean level, that reach the threshold.
+
+    Shares are 0–1, None without a level; a cell counts once however often it was driven.
+    """
+
+    network_mode: str
+    samples_n: int
+    samples_share: float | None
+    cells_n: int
+    cells_share: float | None
+
+
+@dataclass(frozen=True)
 class CoverageBasis:
     """What the modelled coverage of a city rests on. `assumed`: stations that lack a figure and got the default, by column."""
 

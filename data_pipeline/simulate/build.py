@@ -13,6 +13,7 @@ from pathlib import Path
 from data_pipeline.alerts.replay import replay
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, contracts
+from data_pipeline.coverage.run import bring_up_to_date
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.ingest.remove import remove_simulated_records
 from data_pipeline.ingest.types import Incoming
@@ -131,6 +132,9 @@ def build_city(
         replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
         commit.cities.add(pack.id)
     built.account(commit)
+    started = time.perf_counter()
+    bring_up_to_date(writer, pack, now=until)
+    built.seconds["coverage"] = time.perf_counter() - started
     say("done", total, total)
     return built
 

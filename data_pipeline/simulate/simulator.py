@@ -112,7 +112,8 @@ class Simulator(Suppliers):
         for found in made:
             file = found.declared.file
             shape = tables.Shape(file.mapping, file.ending, partial(_save, file, self.pack.tz), {})
-            yield Stream(found.dataset, found.dataset, shape, found.due_times, found.table, found.lead_s, file.every, archived=True)
+            old = not isinstance(found, DeclaredReturns) or found.declared.archived
+            yield Stream(found.dataset, found.dataset, shape, found.due_times, found.table, found.lead_s, file.every, archived=old)
 
     @cached_property
     def _reports(self) -> Reports:

@@ -233,7 +233,9 @@ class Lake:
         """`frame` as the view `name` (an identifier of ours) for the SQL run inside."""
         with self._guard:
             # the newest layout hands strings over without copying them
-            self._con.register(name, frame.to_arrow(compat_level=pl.CompatLevel.newest()))
+            # a filter DuckDB pushes into a join with a small table cannot be run on Arrow's string views; large ones have none
+            level = pl.CompatLevel.newest() if frame.height >= MANY_ROWS else pl.CompatLevel.oldest()
+            self._con.register(name, frame.to_arrow(compat_level=level))
             try:
                 yield
             finally:

@@ -72,4 +72,5 @@ def test_a_machine_without_one_fetches_the_small_slices_first(review: Any, brows
     fonts = requested_fonts(chromium, f"{review.url}/plan/review?city={CITY}")
     chromium.close()
     assert "sans-regular-1.otf" in fonts
-    assert sum((Path("assets/fonts") / name).stat().st_size for name in set(fonts)) < 1_500_000
+    assert not {"sans-regular-4.otf", "sans-bold-4.otf"} & set(fonts), "the rarest characters are fetched only where they stand"
+    assert sum((Path("assets/fonts") / name).stat().st_size for name in set(fonts)) < 700_000, fonts

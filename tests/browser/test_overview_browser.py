@@ -115,14 +115,14 @@ def test_a_new_snapshot_changes_values_in_place(page: Any, site: Any) -> None:
     number = "#v-kpi-charging-energy_kwh .num"
     before = page.inner_text(number)
     page.evaluate("""() => {
-      document.querySelectorAll('.kpi, .figure-row, .map-graph canvas, .header').forEach(e => { e.stayed = true; });
+      document.querySelectorAll('.kpi, .panel .figure-row, .map-graph canvas, .header').forEach(e => { e.stayed = true; });
     }""")
     centre = map_state(page, "map.getCenter().lng")
     for _ in range(20):
         site.queries.number += 1
     site.queries.commit()
     page.wait_for_function(f"() => document.querySelector('{number}').textContent !== '{before}'", timeout=20000)
-    replaced = page.evaluate("""() => [...document.querySelectorAll('.kpi, .figure-row, .map-graph canvas, .header')]
+    replaced = page.evaluate("""() => [...document.querySelectorAll('.kpi, .panel .figure-row, .map-graph canvas, .header')]
       .filter(e => !e.stayed).map(e => e.className)""")
     assert replaced == []
     assert map_state(page, "map.getCenter().lng") == pytest.approx(centre, abs=1e-6)

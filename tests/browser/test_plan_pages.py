@@ -87,6 +87,9 @@ def test_a_figure_opens_its_provenance_by_keyboard_and_gives_the_focus_back(page
 
 def test_a_mark_of_the_overview_leads_to_its_target(page: Any, still_site: Any) -> None:
     page.goto(still_site.url + "/", wait_until="load")
+    # the map loads on its own; leaving while Plotly still builds it makes Plotly stumble over the box that is gone
+    page.wait_for_function("() => { const g = document.querySelector('.map-graph .js-plotly-plot'); return g && g._fullLayout && g._fullLayout.map; }")
+    page.wait_for_timeout(2000)
     page.click(".plan-group.is-stalled .plan-mark >> nth=0")
     page.wait_for_selector(".verdict .status-mark.is-stalled")
     assert "/plan/target/" in page.url

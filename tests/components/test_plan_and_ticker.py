@@ -14,6 +14,7 @@ from data_pipeline.cities import load_packs
 from data_pipeline.plans import targets
 from data_pipeline.queries.types import Event
 
+
 @pytest.fixture(scope="module")
 def ezhou() -> list:
     return targets(load_packs()["420700"].folder / "plan", "420700")

@@ -175,6 +175,10 @@ def test_a_kill_while_the_state_is_written_is_seen_and_the_state_made_anew(villa
     np.load(stored.folder / "best.npy", mmap_mode="r+")[:] = 1.0  # half-written nonsense
     assert bring_up_to_date(village.writer, village.pack).added == 4
     assert float(np.load(stored.folder / "best.npy", mmap_mode="r").max()) < 1e-3
+    (stored.folder / "undelivered").touch()  # as a kill between state and commit leaves it
+    village.later()
+    again = bring_up_to_date(village.writer, village.pack)
+    assert (again.added, again.is_new) == (0, True) and stored.is_delivered
     stored.forget()
     assert bring_up_to_date(village.writer, village.pack).added == 4
 

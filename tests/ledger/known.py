@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from data_pipeline.contracts import contract
+from data_pipeline.ledger.known import Known, LivePath
 from data_pipeline.ledger.reported import Reports
-from data_pipeline.ledger.state import Known, LivePath
-from data_pipeline.ledger.types import PathPoint
+from data_pipeline.ledger.types import STATUSES, Ledger, PathPoint
 from data_pipeline.plans import PlanFacts, read_plan_facts
 from data_pipeline.queries.ledger import known_reports
 from tests.plans.small_plan import make
@@ -58,3 +58,8 @@ def month_ends(year: int, month: int, n: int) -> list[date]:
         after = year * 12 + month + k
         found.append(date(after // 12, after % 12 + 1, 1) - timedelta(days=1))
     return found
+
+
+def counts(ledger: Ledger) -> dict[str, int]:
+    """Number of distinct targets by status, worst first, zeros included."""
+    return {word: sum(row.status == word for row in ledger.distinct) for word in STATUSES}

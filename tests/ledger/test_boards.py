@@ -10,7 +10,8 @@ import pytest
 
 from data_pipeline.cities import load_packs
 from data_pipeline.ledger import boards
-from data_pipeline.ledger.state import MetricState, build
+from data_pipeline.ledger.known import MetricState
+from data_pipeline.ledger.state import build
 from data_pipeline.plans import PlanFacts, SystemMetrics, read_plan_facts
 from tests.ledger.known import facts as town_facts
 from tests.ledger.known import known, report

@@ -116,3 +116,8 @@ def test_what_is_due_is_listed_with_the_most_overdue_first(web: Any) -> None:
     refused = client(web, "view").get(f"{URL}/template?city={CITY}&department=市科技")
     assert refused.status_code == 404 and refused.json()["did_you_mean"][0] == OFFICE
     assert json.loads(refused.text)["error"].startswith("unknown department")
+
+
+def test_fifty_megabytes_of_evidence_are_refused(web: Any) -> None:
+    reply = client(web, "report").post(f"{URL}/evidence", files={"file": ("big.pdf", b"%PDF-1.7\n" + bytes(50 * 1024**2))})
+    assert reply.status_code in (400, 413), reply.text

@@ -22,6 +22,7 @@ from data_pipeline.queries.types import (
     Band,
     Card,
     Change,
+    Delivery,
     Event,
     Provenance,
     Reading,
@@ -182,6 +183,9 @@ class FakeQueries:
         return fake_ledger.revisions(self.ledger(city), subject_id)
 
     def report_entries(self, city: str, *, state: str | None = None, department: str | None = None, subject_id: str | None = None) -> list[ReportEntry]:
+        return []
+
+    def deliveries(self, city: str, dataset: str | None = None, limit: int = 50, offset: int = 0) -> list[Delivery]:
         return []
 
     def provenance(self, metric_id: str, area: str, grain: Grain, start: datetime, as_of: datetime | None = None) -> Provenance:

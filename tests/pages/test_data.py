@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from fake_store import FakeStore
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from views import links, make, nodes, page, region, words
 
 from data_pipeline.cities import load_packs
+from data_pipeline.ingest.types import unused_words
 from data_pipeline.queries.types import Source
 from pages.actions import make_actions_router
 from pages.data import cadence_words, summary_words
@@ -37,6 +39,14 @@ def test_the_summary_counts_what_there_is() -> None:
 def test_cadence_in_words(cadence: int | None, grace: int | None, text: str) -> None:
     source = Source("c", "d", "", "", "", "", "real", "ok", cadence, grace, None, None, None, 0, 0)
     assert cadence_words(source, "zh") == text
+
+
+def test_columns_a_delivery_did_not_use_are_named_in_both_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = FakeStore.deliveries
+    told = f"GB18030 text; {unused_words(['Tariff zone', '备注'])}"
+    monkeypatch.setattr(FakeStore, "deliveries", lambda *a, **k: [replace(d, message=told) for d in plain(*a, **k)])
+    assert "未采用的列：Tariff zone、备注" in words(page(make(), "/data", "?show=deliveries")["tree"])
+    assert "columns not used: Tariff zone, 备注" in words(page(make(), "/data", "?show=deliveries&lang=en")["tree"])
 
 
 def test_each_delivery_shows_the_whole_account_and_pages_by_address() -> None:

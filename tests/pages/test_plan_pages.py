@@ -164,6 +164,23 @@ def test_an_unknown_target_and_department_are_not_found(views) -> None:  # type:
         assert "没有这个页面" in words(page(views, path)["tree"])
 
 
+def nested(tree: object, inside: bool = False) -> bool:
+    """Whether a list stands in a list of children: the browser would draw neither."""
+    if isinstance(tree, list):
+        return inside or any(nested(item, True) for item in tree)
+    return nested(tree.get("props", tree).get("children")) if isinstance(tree, dict) else False
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/plan/target/ez-terminals", "/plan/department/市经信局", "/district/420704", "/"])
+def test_no_children_are_lost_in_nested_lists(path: str, views) -> None:  # type: ignore[no-untyped-def]
+    assert not nested(page(views, path)["tree"])
+
+
+def test_no_figures_explanation_is_lost_in_nested_lists(views) -> None:  # type: ignore[no-untyped-def]
+    for target in ("ez-terminals", "ez-infra-system", "ez-5g-stations"):
+        assert not nested(orjson.loads(views.figure(f"target|420700|{target}|2026-11-22", ""))["tree"])
+
+
 def test_a_figure_explains_itself_with_formula_author_reviewer_and_revisions(views) -> None:  # type: ignore[no-untyped-def]
     body = orjson.loads(views.figure("target|420700|ez-terminals|2026-11-22", ""))
     said = words(body["tree"])

@@ -105,7 +105,7 @@ class Dirt(Declared):
 
 
 class Each(Declared):
-    """Who reports: the sites of a register (of these kinds), or the areas of a level.
+    """Who reports: the sites of a register (of these kinds), the areas of a level, or the points of a grid.
 
     `level = "district"` means the children of the city: townships where a city has no districts.
     """
@@ -114,20 +114,21 @@ class Each(Declared):
     kinds: tuple[str, ...] = ()
     kind_column: str = "facility_kind"
     level: Literal["", "city", "district", "township"] = ""
+    grid_km: float = Field(default=0.0, ge=0, le=50)
     categories: tuple[str, ...] = ()
     category_column: str = ""
 
     @model_validator(mode="after")
     def _either(self) -> Each:
-        if bool(self.register_dataset) == bool(self.level):
-            raise ValueError("either register or level")
+        if [bool(self.register_dataset), bool(self.level), bool(self.grid_km)].count(True) != 1:
+            raise ValueError("exactly one of register, level and grid_km")
         if bool(self.categories) != bool(self.category_column):
             raise ValueError("categories and category_column go together")
         return self
 
 
 class Returns(Declared):
-    """Periodic statements: one row for each unit and period."""
+    """Periodic statements: one row for each unit and period. `archived`: handed over for the years before the history too."""
 
     dataset: str
     each: Each
@@ -137,6 +138,7 @@ class Returns(Declared):
     late_by: str = "2d"
     file: File = File()
     dirt: Dirt = Dirt()
+    archived: bool = True
     columns: dict[str, Quantity]
 
     @model_validator(mode="after")

@@ -6,17 +6,29 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from data_pipeline.contracts import contract, duration
 from data_pipeline.simulate.clock import datetimes, seconds
 from data_pipeline.simulate.declared import Returns
 from data_pipeline.simulate.declared.quantities import Columns
+from data_pipeline.simulate.place import KM_PER_DEGREE
 from data_pipeline.simulate.rng import normal, uniform
 from data_pipeline.simulate.world import World
 from data_pipeline.times import midnight_utc
 
 HOUR, DAY = 3600, 86400
 NEVER = date(9999, 1, 1).toordinal()
+
+
+def _grid(region: BaseGeometry, step_km: float, latitude: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (WGS84) of a square grid inside a region."""
+    west, south, east, north = region.bounds
+    step = step_km / KM_PER_DEGREE
+    lon, lat = np.meshgrid(np.arange(west, east, step / np.cos(np.radians(latitude))), np.arange(south, north, step))
+    inside = shapely.contains_xy(region, lon.ravel(), lat.ravel())
+    return np.round(lon.ravel()[inside], 5), np.round(lat.ravel()[inside], 5)
 
 
 class DeclaredReturns:
@@ -46,6 +58,14 @@ class DeclaredReturns:
             self.place = {"site_id": sites.ids}
             x_km, y_km, self.opened, self.closed = sites.x_km, sites.y_km, sites.opened, sites.closed
             attributes = dict(sites.of)
+        elif each.grid_km:
+            lon, lat = _grid(world.ground.region, each.grid_km, world.ground.centre[1])
+            n = lon.size
+            people = np.full(n, world.ground.people / max(n, 1))
+            self.place = {"point_id": np.array([f"{world.pack.id}-{i + 1:05d}" for i in range(n)], dtype=object), "lon": lon, "lat": lat}
+            x_km, y_km = world.ground.to_km(lon, lat)
+            self.opened, self.closed = np.zeros(n, dtype=np.int64), np.full(n, NEVER)
+            attributes = {}
         else:
             pack = world.pack
             city = pack.city_area
