@@ -65,7 +65,7 @@ def weak_table(
 def uncovered_places(places: Sequence[PlaceCoverage], lang: Lang, *, limit: int = 6) -> html.Section:
     """Key places and stretches of lines the model finds least covered."""
     rows: list[Sequence[Any]] = [
-        [pick(p.name, p.name_en, lang), _word("place_kind", p.kind, lang), formats.share(p.share, lang),
+        [pick(p.name, p.name_en, lang) or t("domains.nameless", lang, id=p.place_id), _word("place_kind", p.kind, lang), formats.share(p.share, lang),
          t("domains.covered" if p.is_covered else "domains.uncovered", lang)]
         for p in places[:limit]
     ]  # fmt: skip
@@ -79,7 +79,7 @@ def uncovered_places(places: Sequence[PlaceCoverage], lang: Lang, *, limit: int 
 def against_tests(errors: Sequence[ModelError], lang: Lang, *, limit: int = 6) -> html.Section:
     """How far the model is from the drive tests, class by class, those with most samples first."""
     rows: list[Sequence[Any]] = [
-        [" · ".join(part for part in (e.operator, _word("surroundings", e.surroundings, lang), _word("level", e.level, lang)) if part),
+        [" · ".join(part for part in (e.operator, _word("surroundings", e.surroundings, lang), level_words(e.level)) if part),
          formats.number(e.samples_n, 0), None if e.bias_db is None else f"{e.bias_db:+.1f} dB", None if e.rmse_db is None else f"{e.rmse_db:.1f} dB"]
         for e in sorted(errors, key=lambda e: -e.samples_n)[:limit]
     ]  # fmt: skip
@@ -100,6 +100,15 @@ def with_patches(figure: dict[str, Any], patches: Mapping[str, Any], theme: Them
         {"id": "weak-line", "type": "line", "source": "weak", "paint": {"line-color": signal, "line-width": 1.1}},
     ]
     return figure
+
+
+def level_words(level: str) -> str:
+    """A class of the measured level: `-95_to_-85` is −95 … −85 dBm, `over_-85` ≥ −85 dBm, `under_-115` < −115 dBm."""
+    plain = level.replace("-", "−")
+    for word, sign in (("over_", "≥ "), ("under_", "< ")):
+        if plain.startswith(word):
+            return f"{sign}{plain.removeprefix(word)} dBm"
+    return f"{plain.replace('_to_', ' … ')} dBm"
 
 
 def _word(kind: str, value: str, lang: Lang) -> str:

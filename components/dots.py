@@ -49,7 +49,7 @@ def with_outline(figure: dict[str, Any], geometry: Mapping[str, Any] | None, the
 
 def with_sites(
     figure: dict[str, Any], sites: Sequence[Site], href: Callable[[Site], str], words: Callable[[Site], str], theme: Theme,
-    *, current: str = "",
+    *, current: str = "", size: int = 8,
 ) -> dict[str, Any]:  # fmt: skip
     """The figure with a dot for each site that has coordinates; a click leads to `href(site)`.
 
@@ -57,9 +57,10 @@ def with_sites(
     ----------
     words : what a dot says when pointed at
     current : site id drawn larger
+    size : of a dot, in px
     """
     placed = [s for s in sites if s.lon is not None and s.lat is not None]
-    figure["data"] += [_dots([s for s in placed if s.site_id != current], href, words, theme, 8, "accent"),
+    figure["data"] += [_dots([s for s in placed if s.site_id != current], href, words, theme, size, "accent"),
                        _dots([s for s in placed if s.site_id == current], href, words, theme, 15, "ink")]  # fmt: skip
     return figure
 

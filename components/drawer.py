@@ -51,11 +51,12 @@ def shell(lang: Lang) -> html.Div:
 
 def provenance(
     item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, lang: Lang, api_href: str,
-    suppliers: Mapping[str, str] | None = None,
+    suppliers: Mapping[str, str] | None = None, manual_href: str = "",
 ) -> html.Div:  # fmt: skip
     """Everything behind one figure, in the order an official asks: what, how, when, from where.
 
     `suppliers`: supplier as delivered → its name in `lang`; one without a name stands as delivered.
+    `manual_href`: the metric's page of the manual; empty leaves the link out.
     """
     reading = item.reading
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang, exact=True)
@@ -78,6 +79,7 @@ def provenance(
             _section(t("drawer.files", lang), *_files(item.deliveries, tz, lang, suppliers or {})),
             *_sample(item, lang),
             html.Details([html.Summary(t("drawer.sql", lang)), html.Pre(item.sql, className="sql")]),
+            *([html.P(html.A(t("manual.open", lang), href=manual_href, className="api-link"))] if manual_href else []),
             html.P([t("drawer.api", lang), " ", html.A(api_href, href=api_href, className="api-link",
                                                      **{"data-native": "true"})], className="note"),
         ],

@@ -54,8 +54,10 @@ def tabs(request: PageRequest, chosen: str) -> html.Nav:
 
 
 def menu(request: PageRequest) -> list[tuple[str, str]]:
-    """The groups for the menu of the header: name and address."""
-    return [(pick(g.zh, g.en, request.lang), request.href(f"/domain/{g.id}", city=request.city.id)) for g in domains().values()]
+    """What hangs below the header's entry: the groups, the systems served, the manual; name and address of each."""
+    lang, city = request.lang, request.city.id
+    groups = [(pick(g.zh, g.en, lang), request.href(f"/domain/{g.id}", city=city)) for g in domains().values()]
+    return [*groups, (t("served.title", lang), request.href("/served", city=city)), (t("manual.title", lang), request.href("/manual", city=city))]
 
 
 def _head(request: PageRequest, group: DomainGroup) -> html.Div:

@@ -23,6 +23,8 @@ from data_pipeline.times import Grain, period_start
 from pages import PageRequest, basemap, overview
 
 MAX_RANKED, MAX_DOTS = 12, 4000
+# more dots than these hide the figure below: such a layer is shown when it is asked for, and with small dots
+MANY_DOTS, DOT_PX, SMALL_DOT_PX = 600, 8, 4
 VIEW_3D = "3d"
 # how far back a course is drawn beside the same days or months of the year before
 SPAN: dict[Grain, timedelta] = {"day": timedelta(days=45), "month": timedelta(days=395), "quarter": timedelta(days=800), "year": timedelta(days=2200)}
@@ -74,7 +76,8 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
         figure = domain_extrude.extruded(figure, shapes, readings, chosen, request.theme, lang)
     else:
         figure = dots.with_sites(figure, sites[:MAX_DOTS], lambda s: request.href(f"/site/{s.site_id}", city=city.id),
-                                 lambda s: f"<b>{pick(s.name, s.name_en, lang) or s.site_id}</b>", request.theme)  # fmt: skip
+                                 lambda s: f"<b>{pick(s.name, s.name_en, lang) or s.site_id}</b>", request.theme,
+                                 size=SMALL_DOT_PX if len(sites) > MANY_DOTS else DOT_PX)  # fmt: skip
     scale = city_map.classes(chosen, readings, request.theme, lang)
     name = pick(chosen.name_zh, chosen.name_en, lang)
     return html.Section(
@@ -127,14 +130,14 @@ def layer_name(request: PageRequest, layer: SiteLayer) -> str:
 
 
 def _sites(request: PageRequest, group: DomainGroup) -> tuple[SiteLayer | None, list[Site]]:
-    """The layer in the address, else the first that has places in this city; with its sites."""
+    """The layer in the address, else the first with some places in this city, but not too many; with its sites."""
     wanted = request.params.get("sites")
     if wanted == NO_SITES:
         return None, []
     chosen = next((layer for layer in group.sites if layer.id == wanted), None)
     for layer in [chosen] if chosen else group.sites:
         sites = sites_of(request, layer)
-        if sites or chosen:
+        if chosen or 0 < len(sites) <= MANY_DOTS:
             return layer, sites
     return None, []
 

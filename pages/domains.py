@@ -31,8 +31,9 @@ def build(request: PageRequest) -> View:
                 className="domain-block",
             )
         )  # fmt: skip
+    more = html.P([html.A(name, href=href, className="button") for name, href in domain.menu(request)[len(domains()):]], className="domain-more")
     return View(title, html.Div([html.Div(html.H1([request.name(city), html.Span(t("nav.domains", lang))]), className="domain-head"),
-                                 html.Div(blocks, className="domain-sections")], className="domain"), key=f"domains-{city.id}")  # fmt: skip
+                                 html.Div(blocks, className="domain-sections domain-index"), more], className="domain"), key=f"domains-{city.id}")  # fmt: skip
 
 
 PAGE = Page(id="domain", pattern="/domain", build=build, nav="nav.domains", order=15, menu=domain.menu)

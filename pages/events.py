@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from components import formats, table
+from components import domain_events, formats, map_frame, table
 from components.i18n import pick, t
 from components.ids import live_id
 from components.states import empty, mark
@@ -18,7 +18,7 @@ from data_pipeline.cities import Area
 from data_pipeline.errors import UnknownId
 from data_pipeline.queries.types import Event
 from data_pipeline.store.lock import holder
-from pages import Page, PageRequest, View, overview, shell
+from pages import Page, PageRequest, View, basemap, overview, shell
 from pages.area import offset_of
 
 STATES = ("open", "in_hand", "closed")
@@ -49,12 +49,28 @@ def build(request: PageRequest) -> View:
             html.Div([_state_links(request, ofkind, state), _kind_links(request, every, kind), _area_links(request, area)],
                      className="events-filters"),
             _acting(request),
-            html.Div([_list(request, page), table.pager(offset, len(page), PAGE_ROWS, lambda o: request.href(**{"from": str(o)}), lang)],
-                     id=live_id("events-list")),
+            html.Div(
+                [html.Div([_list(request, page), table.pager(offset, len(page), PAGE_ROWS, lambda o: request.href(**{"from": str(o)}), lang)],
+                          id=live_id("events-list")),
+                 _map(request, listed)],
+                className="events-places",
+            ),
         ],
         className="events",
     )  # fmt: skip
     return View(title, body, key=f"events-{city.id}")
+
+
+def _map(request: PageRequest, events: Sequence[Event]) -> html.Aside:
+    """Where the listed events are; one without coordinates stands at the middle of its area."""
+    city, lang = request.city, request.lang
+    areas = city.children(city.city_area.id)
+    layer = (city.layer_of(areas[0].level) if areas else None) or "outline"
+    centres = {a.id: a.centroid for a in city.areas.values() if a.centroid}
+    figure = domain_events.event_map(basemap.base_map(request), layer, events, centres, request.theme, lang, revision=f"events-{city.id}")
+    notes = [*map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), html.Span(t("domains.events_at", lang))]
+    return html.Aside([map_frame.map_box(figure, lang, id=live_id("events-map"), label=t("domains.events_map", lang)),
+                       html.Div(notes, className="map-notes note")], className="events-map", **{"aria-label": t("domains.events_map", lang)})
 
 
 def _one_of(request: PageRequest, name: str, allowed: Sequence[str]) -> str:

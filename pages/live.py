@@ -233,7 +233,7 @@ class Views:
         period = quote(str(iso_local(start, pack.tz)), safe="")
         api = f"/api/v1/provenance?metric={quote(metric_id)}&area={quote(area_id)}&grain={grain}&period={period}"
         tree = drawer.provenance(item, metric, pick(area.name_zh, area.name_en, request.lang), pack.tz, request.lang, api,
-                                 overview.suppliers(pack, request.lang))
+                                 overview.suppliers(pack, request.lang), request.href(f"/manual/{metric_id}", city=pack.id))
         return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang),
                          "key": figure_key(item.reading), "tree": tree})  # fmt: skip
 

@@ -6,8 +6,13 @@ from pathlib import Path
 
 from data_pipeline import plans
 from data_pipeline.cities.pack import Pack
+from data_pipeline.domains import domains
 from data_pipeline.errors import did_you_mean
 from data_pipeline.metrics import metrics
+from data_pipeline.plans.served import cells_of, output_problems
+
+# pages a system may be served by, besides /domain/<id> and /district/<area> (a test follows each to its page)
+VIEWS = ("/", "/events", "/data", "/plan", "/plan/projects", "/plan/systems", "/plan/departments", "/plan/report", "/plan/review")
 
 
 def plan_problems(pack: Pack, folder: Path | None = None) -> list[str]:
@@ -33,10 +38,10 @@ def plan_problems(pack: Pack, folder: Path | None = None) -> list[str]:
 def _in_pack(pack: Pack, folder: Path) -> list[str]:
     """Metrics that do not exist and areas the pack does not have."""
     problems = []
-    for row in plans.rows_of(folder, "system_metrics"):
-        for metric in (part.strip() for part in (row.get("metric_ids") or "").split(";")):
-            if metric and metric not in metrics():
-                problems.append(f"system_metrics.csv {row.get('system_id')}: unknown metric {metric!r}{_near(metric)}")
+    served = plans.rows_of(folder, "system_metrics")
+    problems += output_problems(served, plans.rows_of(folder, "systems"))
+    for row in served:
+        problems += [f"system_metrics.csv {row.get('system_id')}: {text}" for text in _view_problems(pack, row)]
     for row in plans.rows_of(folder, "target_metrics"):
         metric = row.get("metric_id") or ""
         if metric not in metrics():
@@ -50,6 +55,27 @@ def _in_pack(pack: Pack, folder: Path) -> list[str]:
                     f"{table}.csv {row.get('target_id')}: unknown area_id {area!r}"
                     + (f", did you mean {near[0]!r}?" if near else "")
                 )
+    return problems
+
+
+def _view_problems(pack: Pack, row: dict[str, str]) -> list[str]:
+    """What is wrong with the page and the figures of one row: the page must exist, the figures must exist and stand on it."""
+    named, view = cells_of(row.get("metric_ids")), (row.get("view") or "").strip()
+    problems = [f"unknown metric {m!r}{_near(m)}" for m in named if m not in metrics()]
+    _, kind, rest = view.split("/", 2) if view.count("/") >= 2 else ("", "", "")
+    if kind == "domain" and rest not in domains():
+        near = did_you_mean(rest, domains())
+        problems.append(f"view {view!r} is no domain" + (f", did you mean '/domain/{near[0]}'?" if near else ""))
+    elif kind == "domain":
+        group = domains()[rest]
+        absent = [m for m in named if m in metrics() and group.section_of(metrics()[m]) is None]
+        problems += [f"metric {m!r} is not shown on {view}; put it in a section of domains.toml" for m in absent]
+    elif kind == "district":
+        if not pack.has_area(rest):
+            problems.append(f"view {view!r}: unknown area {rest!r}")
+    elif view not in VIEWS:
+        near = did_you_mean(view, VIEWS)
+        problems.append(f"view {view!r} is no page" + (f", did you mean {near[0]!r}?" if near else f", allowed: /domain/<id>, {', '.join(VIEWS)}"))
     return problems
 
 

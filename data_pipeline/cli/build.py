@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -20,7 +23,15 @@ from data_pipeline.cli.common import (
 from data_pipeline.home import Home
 from data_pipeline.ingest import desk
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.simulate.build import NO_REPORTS, Built, build_city, built_cities, remove_simulated
+from data_pipeline.simulate.build import (
+    NO_REPORTS,
+    Built,
+    build_city,
+    build_further,
+    built_until,
+    complete_cities,
+    remove_simulated,
+)
 from data_pipeline.simulate.simulator import DEFAULT_SEED
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.lock import holder
@@ -54,6 +65,7 @@ def build(
     sources: Annotated[Sources, typer.Option(help="`declared`: as city.toml says; `real`: nothing simulated.")] = Sources.declared,
     scale: Annotated[float, typer.Option(min=0.1, max=1000, help="Size of the simulated city; 1 is its own.")] = 1.0,
     simulated_reports: SimulatedReportsOption = True,
+    first_screen: Annotated[bool, typer.Option("--first-screen", help="Only what the first screen shows; `run --build-missing` goes on.")] = False,
     fmt: FormatOption = Format.table,
 ) -> None:
     """Build a city's store: registers, archive, records, readings. A city that is built already stays as it is."""
@@ -65,14 +77,18 @@ def build(
     rows = []
     with Lake.writer(place, "python -m data_pipeline build") as lake:
         writer = Writer(lake, found, place)
-        have = built_cities(lake)
+        have, whole = built_until(lake), complete_cities(lake)
         for pack in chosen:
             if sources is Sources.real:
                 rows.append(_without(pack))
-            elif pack.id in have:
+            elif pack.id in whole or (first_screen and pack.id in have):
                 rows.append(_row(Built(pack.id), "built before; nothing to do"))
             else:
-                rows.append(_row(_build_with_bar(writer, pack, days, seed, moments[pack.id] or now_utc(), scale, left_out, fmt), "built"))
+                build = partial(build_further, until_utc=have[pack.id]) if pack.id in have else partial(
+                    build_city, until_utc=moments[pack.id] or now_utc(), further=not first_screen
+                )
+                with _bar(pack, fmt) as say:
+                    rows.append(_row(build(writer, pack, days, seed, progress=say, scale=scale, left_out=left_out), "built"))
     emit(rows, fmt, ["city", "state", "deliveries", "rows_in", "accepted", "duplicates", "quarantined", "seconds"], "build")
 
 
@@ -90,7 +106,9 @@ def _row(built: Built, state: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _build_with_bar(writer: Writer, pack: Pack, days: int, seed: int, until, scale: float, left_out: frozenset[str], fmt: Format) -> Built:  # noqa: ANN001 - datetime
+@contextmanager
+def _bar(pack: Pack, fmt: Format) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for one city; gives the function that moves it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -102,10 +120,10 @@ def _build_with_bar(writer: Writer, pack: Pack, days: int, seed: int, until, sca
         def say(stage: str, done: int, total: int) -> None:
             bar.update(task, description=f"{pack.name_zh} {_STAGES.get(stage, stage)}", completed=done, total=total)
 
-        return build_city(writer, pack, days, seed, until, say, scale, left_out)
+        yield say
 
 
-_STAGES = {"registers": "台账 registers", "archive": "历史汇总 archive", "reports": "规划填报 plan reports", "history": "记录 records", "readings": "汇聚 readings", "done": "完成 done"}
+_STAGES = {"registers": "台账 registers", "archive": "历史汇总 archive", "reports": "规划填报 plan reports", "history": "记录 records", "further": "更多领域 further domains", "readings": "汇聚 readings", "done": "完成 done"}
 
 
 @simulated_app.command("remove")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.cli.common import Format, FormatOption, HomeOption, PacksOption, emit, emit_one
-from data_pipeline.errors import CityBrainError, UnknownId, UsageError
+from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.home import Home
+from data_pipeline.metrics import FOLDER as METRIC_FILES
 from data_pipeline.metrics import metric as metric_of
 from data_pipeline.metrics import metrics as all_metrics
 from data_pipeline.queries.door import Queries
@@ -25,6 +27,7 @@ app.add_typer(metrics_app, name="metrics")
 
 LIST_COLUMNS = ("id", "name_zh", "name_en", "domain", "unit", "better", "kind", "base_grain", "coarsest", "over_area", "over_time",
                 "dataset", "formula", "standard", "clause", "clause_en")  # fmt: skip
+DomainOption = Annotated[str, typer.Option("--domain", help="Only this domain.")]
 MetricOption = Annotated[str, typer.Option("--metric", help="Metric id, for example traffic.tti.")]
 AreaOption = Annotated[
     str, typer.Option("--area", help="Area id: statistical code, or <city>:<id> in packs of your own.")
@@ -41,14 +44,17 @@ def _group() -> None:
 @metrics_app.callback(invoke_without_command=True)
 def list_metrics(
     ctx: typer.Context,
-    domain: Annotated[str, typer.Option("--domain", help="Only this domain.")] = "",
+    domain: DomainOption = "",
     home: HomeOption = None,
     packs: PacksOption = None,
     fmt: FormatOption = Format.table,
 ) -> None:
     """List the metrics and how each is computed."""
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(domain, fmt)
+
+
+def _list(domain: str, fmt: Format) -> None:
     domains = {m.domain for m in all_metrics().values()}
     if domain and domain not in domains:
         raise UnknownId("domain", domain, domains)
@@ -65,28 +71,59 @@ def _described(metric: Any) -> dict[str, Any]:
     return row | {"grains": list(metric.grains)}
 
 
+@metrics_app.command("list")
+def list_command(domain: DomainOption = "", home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption = Format.table) -> None:
+    """List the metrics and how each is computed (the same as `metrics` alone)."""
+    _list(domain, fmt)
+
+
 @metrics_app.command("check")
-def check(home: HomeOption = None, packs: PacksOption = None, fmt: FormatOption = Format.table) -> None:
-    """Read every metric, run its SQL against an empty store and its worked examples against their rows.
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of metrics to check instead of the product's own.")] = None,
+    examples: Annotated[bool, typer.Option("--examples/--no-examples", help="Run the worked examples too (a few minutes).")] = True,
+    home: HomeOption = None,
+    packs: PacksOption = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Read every metric, explain its SQL against an empty store and run its worked examples.
 
-    Ends with 1 where anything is wrong. Uses a store of its own in a temporary folder.
+    Says of each what is wrong: misspelt keys, columns that do not exist, a unit that does not fit, a divisor that can be 0,
+    a period finer than the data. Ends with 1 where anything is wrong. Uses a store of its own in a temporary folder.
     """
-    from data_pipeline.aggregate.examples import check_examples, example_store
+    from data_pipeline.aggregate.check import check_metrics, read_metrics
+    from data_pipeline.aggregate.examples import example_store
 
-    rows, bad = [], 0
+    declared, unread = read_metrics(files or sorted(METRIC_FILES.glob("*.toml")))
+    rows: list[dict[str, Any]] = [{"metric": "", "examples": 0, "ok": False, "problems": [text]} for text in unread]
     with example_store() as lake:
-        for metric in all_metrics().values():
-            try:
-                problems = check_examples(lake, metric)
-            except CityBrainError as error:
-                problems = [str(error)]
-            bad += bool(problems)
-            rows.append(
-                {"metric": metric.id, "examples": len(metric.examples), "ok": not problems, "problems": problems}
-            )
-    emit(rows, fmt, ("metric", "examples", "ok", "problems"), f"{len(rows)} metrics, {bad} with problems")
+        found = check_metrics(lake, list(declared.values()), examples=examples)
+    rows += [{"metric": m, "examples": len(declared[m].examples), "ok": not p, "problems": p} for m, p in found.items()]
+    bad = sum(not row["ok"] for row in rows)
+    shown = rows if fmt is not Format.table else [row for row in rows if not row["ok"]]
+    emit(shown, fmt, ("metric", "examples", "ok", "problems"), f"{len(declared)} metrics, {bad} with problems")
     if bad:
         raise typer.Exit(1)
+
+
+@metrics_app.command("manual")
+def manual_command(
+    folder: Annotated[Path | None, typer.Argument(help="Folder to write (default: docs/metrics of this installation).")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Write nothing; end with 1 where the manual is out of date.")] = False,
+    home: HomeOption = None,
+    packs: PacksOption = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Write the metric manual (Chinese and English, a page a domain) from the declarations."""
+    from data_pipeline.metrics import manual
+
+    target = folder or manual.FOLDER
+    if verify:
+        found = manual.problems(target)
+        emit([{"problem": text} for text in found], fmt, ("problem",), "metric manual")
+        if found:
+            raise typer.Exit(1)
+        return
+    emit([{"page": path.name} for path in manual.write(target)], fmt, ("page",), f"written: {target}")
 
 
 @app.command("query")

@@ -50,7 +50,7 @@ def serve(
     started = time.monotonic()
     if not _has_city(place, first):
         print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
-        build = [sys.executable, "-m", "data_pipeline", "build", "--city", first, "--days", str(days), *reports]
+        build = [sys.executable, "-m", "data_pipeline", "build", "--first-screen", "--city", first, "--days", str(days), *reports]
         code = subprocess.run([*build, "--seed", str(seed), *common], cwd=ROOT).returncode
         if code:
             raise typer.Exit(code)

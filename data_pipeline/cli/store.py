@@ -85,18 +85,22 @@ def _live(seed: int, left_out: frozenset[str]) -> Callable[[Pack, datetime, date
 
 def _missing(home: Home, packs: list[Pack], days: int, seed: int, left_out: frozenset[str]) -> list[Job]:
     """One job for each city with simulated sources whose build has not come to its end."""
-    from data_pipeline.simulate.build import build_city, built_cities
+    from data_pipeline.simulate.build import build_city, build_further, built_until, complete_cities
 
-    have: set[str] = set()
+    have: dict[str, datetime] = {}
+    whole: set[str] = set()
     if home.catalog.exists():
         with Lake.reader(home) as lake:
-            have = built_cities(lake)
+            have, whole = built_until(lake), complete_cities(lake)
 
     def job(pack: Pack) -> Job:
+        if pack.id in have:
+            return Job(pack.id, lambda writer, progress: build_further(writer, pack, days, seed, have[pack.id], progress, left_out=left_out))
         return Job(pack.id, lambda writer, progress: build_city(writer, pack, days, seed, now_utc(), progress, left_out=left_out))
 
     simulated = [pack for pack in packs if any(source.state == "simulated" for source in pack.sources.values())]
-    return [job(pack) for pack in simulated if pack.id not in have]
+    # a city that can be looked at already is made whole first
+    return [job(pack) for pack in sorted(simulated, key=lambda pack: pack.id not in have) if pack.id not in whole]
 
 
 @app.command()

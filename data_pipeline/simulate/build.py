@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache, partial
@@ -20,6 +22,7 @@ from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Commit, Writer
 from data_pipeline.mappings import Mapping, load_mapping
 from data_pipeline.metrics import metrics
+from data_pipeline.simulate import declared
 from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS, day_floor, local_day, midnight_utc
@@ -30,10 +33,13 @@ NO_REPORTS = frozenset({"plan_reports"})
 OPERATOR = "build"
 # the pipeline goes on from the moment a commit of this name gives (see runner.LIVE_MARK)
 BUILT_MARK = "live until "
+FURTHER_MARK = "further until "
 COMMIT_BYTES = 6_000_000  # of text; a commit of so much lasts a second or two
 DELIVERY_BYTES = 250_000  # what it costs to take even the smallest delivery
 DENSITY = {".parquet": 8, ".xlsx": 6, ".gz": 8, ".zip": 8, ".gpkg": 1}  # bytes of text a byte of the file stands for, roughly
 MANY_RECORDS = 200_000
+DATASETS_TOGETHER = 6
+FILES_AHEAD = 12
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,8 +77,12 @@ def build_city(
     progress: Progress | None = None,
     scale: float = 1.0,
     left_out: frozenset[str] = frozenset(),
+    further: bool = True,
 ) -> Built:
     """Registers, archive and history of a city's simulated sources, through the ordinary door.
+
+    First what the first screen shows; the suppliers declared as text (`further_datasets`) follow, so that
+    a city can be looked at while they are delivered.
 
     Parameters
     ----------
@@ -87,17 +97,19 @@ def build_city(
         `progress(stage, done, total)`, called between commits and deliveries; may raise to stop.
     left_out : frozenset of str
         Datasets the simulator does not deliver although the pack leaves them to it (`NO_REPORTS`).
+    further : bool
+        Whether to go on with `build_further`.
 
     Returns
     -------
     Built
-        The account. The last commit marks the city as built, so a build that was stopped is seen
+        The account. The last commit of each part marks it as built, so a build that was stopped is seen
         as unfinished; to build again delivers what is there already as duplicates.
     """
-    say = progress or (lambda stage, done, total: None)
     until = until_utc or writer.now()
-    simulator = Simulator(pack, seed, scale, left_out)
     start, archive_start = spans(pack, days, until)
+    later = further_datasets()
+    simulator = Simulator(pack, seed, scale, left_out | later)
     built = Built(pack.id)
     plan = [
         ("registers", list(simulator.registers(until))),
@@ -105,11 +117,63 @@ def build_city(
         ("reports", sorted(simulator.reports(FIRST_REPORTS, until), key=_corrections_last)),
         ("history", list(simulator.history(start, until))),
     ]
-    steps = metric_datasets(pack)
+    _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d not in later], built, progress)
+    with writer.commit(f"{BUILT_MARK}{until.isoformat()} build {pack.id}") as commit:
+        replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
+        commit.cities.add(pack.id)
+    built.account(commit)
+    if further:
+        build_further(writer, pack, days, seed, until, progress, scale, left_out, built)
+    return built
+
+
+def build_further(
+    writer: Writer,
+    pack: Pack,
+    days: int,
+    seed: int,
+    until_utc: datetime,
+    progress: Progress | None = None,
+    scale: float = 1.0,
+    left_out: frozenset[str] = frozenset(),
+    built: Built | None = None,
+) -> Built:
+    """What `build_city` leaves for later: old records and history of the suppliers declared as text, and the coverage model.
+
+    `until_utc` must be the end of the first part (`built_until`), where the live feed took over.
+    """
+    built = built or Built(pack.id)
+    later = further_datasets()
+    simulator = Simulator(pack, seed, scale, left_out | (frozenset(pack.sources) - later))
+    start, archive_start = spans(pack, days, until_utc)
+    plan = [("further", [*simulator.archive(archive_start, start), *simulator.history(start, until_utc)])]
+    _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d in later], built, progress)
+    with writer.commit(f"{FURTHER_MARK}{until_utc.isoformat()} build {pack.id}") as commit:
+        commit.cities.add(pack.id)
+    built.account(commit)
+    started = time.perf_counter()
+    bring_up_to_date(writer, pack, now=until_utc)
+    built.seconds["coverage"] = time.perf_counter() - started
+    if progress:
+        progress("done", built.deliveries, built.deliveries)
+    return built
+
+
+def further_datasets() -> frozenset[str]:
+    """Datasets whose suppliers are declared as text; `facilities`, the register they rest on, is not among them."""
+    return frozenset((*declared.all_returns(), *declared.all_cases()))
+
+
+def _deliver(
+    writer: Writer, pack: Pack, plan: list[tuple[str, list[SimDelivery]]], steps: list[str], built: Built, progress: Progress | None
+) -> None:
+    """Take the deliveries of a plan, then compute the readings of the datasets in `steps`."""
+    say = progress or (lambda stage, done, total: None)
+    before = built.deliveries
     total = sum(len(found) for _, found in plan) + len(steps)
 
     def tell(stage: str, computed: int = 0) -> None:
-        say(stage, built.deliveries + computed, total)
+        say(stage, built.deliveries - before + computed, total)
 
     with tempfile.TemporaryDirectory(prefix="build-") as folder:
         for stage, deliveries in plan:
@@ -120,23 +184,15 @@ def build_city(
                         _take(commit, pack, delivery, path)
                     commit.cities.add(pack.id)
                 built.account(commit)
-    for computed, dataset in enumerate(steps):
-        for touched in reading_steps(writer.lake, pack, dataset):
-            with writer.commit(f"build {pack.id} readings") as commit:
-                commit.with_alerts, commit.only_metrics = False, metrics_of(dataset)
-                for name, found in touched.items():
-                    commit.touch(pack.id, name, found)
-            built.account(commit)
-            tell("readings", computed)
-    with writer.commit(f"{BUILT_MARK}{until.isoformat()} build {pack.id}") as commit:
-        replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
-        commit.cities.add(pack.id)
-    built.account(commit)
-    started = time.perf_counter()
-    bring_up_to_date(writer, pack, now=until)
-    built.seconds["coverage"] = time.perf_counter() - started
-    say("done", total, total)
-    return built
+    computed = 0
+    for datasets, touched in _together(writer.lake, pack, steps):
+        with writer.commit(f"build {pack.id} readings") as commit:
+            commit.with_alerts, commit.only_metrics = False, {m for name in datasets for m in metrics_of(name)}
+            for name, found in touched.items():
+                commit.touch(pack.id, name, found)
+        built.account(commit)
+        computed += len(datasets)
+        tell("readings", min(computed, len(steps)))
 
 
 def spans(pack: Pack, days: int, until_utc: datetime) -> tuple[datetime, datetime]:
@@ -149,14 +205,13 @@ def spans(pack: Pack, days: int, until_utc: datetime) -> tuple[datetime, datetim
 def _written(
     deliveries: list[SimDelivery], folder: Path, built: Built, tell: Callable[[], None]
 ) -> Iterator[list[tuple[SimDelivery, Path]]]:
-    """Deliveries with their files, as many together as one short commit takes: the inbox waits for a commit to end."""
+    """Deliveries with their files, as many together as one short commit takes: the inbox waits for a commit to end.
+
+    The next files are written in a thread of their own while the store takes the present ones.
+    """
     batch: list[tuple[SimDelivery, Path]] = []
     weight = 0
-    for delivery in deliveries:
-        path = folder / delivery.filename
-        started = time.perf_counter()
-        delivery.write(path)
-        built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
+    for delivery, path in _ahead(deliveries, folder, built):
         size = DELIVERY_BYTES + path.stat().st_size * DENSITY.get(path.suffix, 1)
         if batch and weight + size > COMMIT_BYTES:
             yield batch
@@ -168,6 +223,23 @@ def _written(
         yield batch
 
 
+def _ahead(deliveries: list[SimDelivery], folder: Path, built: Built) -> Iterator[tuple[SimDelivery, Path]]:
+    def write(delivery: SimDelivery) -> Path:
+        path = folder / delivery.filename
+        started = time.perf_counter()
+        delivery.write(path)
+        built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
+        return path
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write-files") as pool:
+        waiting = deque((d, pool.submit(write, d)) for d in deliveries[:FILES_AHEAD])
+        for following in [*deliveries[FILES_AHEAD:], *[None] * len(waiting)]:
+            delivery, written = waiting.popleft()
+            if following is not None:
+                waiting.append((following, pool.submit(write, following)))
+            yield delivery, written.result()
+
+
 def metrics_of(dataset: str) -> set[str]:
     """Ids of the metrics that rest on a dataset."""
     return {m.id for m in metrics().values() if m.dataset == dataset}
@@ -176,6 +248,24 @@ def metrics_of(dataset: str) -> set[str]:
 def metric_datasets(pack: Pack) -> list[str]:
     """Datasets of the city that metrics rest on, in the order of the metrics."""
     return list(dict.fromkeys(m.dataset for m in metrics().values() if m.dataset in pack.sources))
+
+
+def _together(lake: Lake, pack: Pack, datasets: list[str]) -> Iterator[tuple[list[str], dict[str, set[date]]]]:
+    """The steps of all datasets; small ones without an archive share a commit, as each commit has its price."""
+    names: list[str] = []
+    days: dict[str, set[date]] = {}
+    for dataset in datasets:
+        found = list(reading_steps(lake, pack, dataset))
+        if len(found) != 1 or "figures" in found[0]:
+            yield from (([dataset], touched) for touched in found)
+            continue
+        names.append(dataset)
+        days |= found[0]
+        if len(names) == DATASETS_TOGETHER:
+            yield names, days
+            names, days = [], {}
+    if names:
+        yield names, days
 
 
 def reading_steps(lake: Lake, pack: Pack, dataset: str) -> Iterator[dict[str, set[date]]]:
@@ -225,9 +315,24 @@ def _take(commit: Commit, pack: Pack, delivery: SimDelivery, path: Path) -> None
 
 
 def built_cities(lake: Lake) -> set[str]:
-    """Cities whose build came to its end; a build that was stopped half way is not among them."""
-    rows = lake.frame("SELECT what FROM commits WHERE starts_with(what, ?)", [BUILT_MARK])
-    return {what.split(" build ")[1] for what in rows["what"] if " build " in what}
+    """Cities whose first part is built; a build that was stopped half way is not among them."""
+    return set(built_until(lake))
+
+
+def built_until(lake: Lake) -> dict[str, datetime]:
+    """City → end (naive UTC) of the history its first part was built with."""
+    return _marked(lake, BUILT_MARK)
+
+
+def complete_cities(lake: Lake) -> set[str]:
+    """Cities that are built whole, with what `build_further` delivers."""
+    return set(_marked(lake, FURTHER_MARK))
+
+
+def _marked(lake: Lake, mark: str) -> dict[str, datetime]:
+    rows = lake.frame("SELECT what FROM commits WHERE starts_with(what, ?)", [mark])
+    parts = [what.removeprefix(mark).split(" build ") for what in rows["what"] if " build " in what]
+    return {city: datetime.fromisoformat(until) for until, city in parts}
 
 
 def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:

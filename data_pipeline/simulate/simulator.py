@@ -251,7 +251,7 @@ class Simulator(Suppliers):
         """Dataset `figures`: day and month figures of every metric and area from `start_utc` up to `until_utc`.
 
         One file a calendar quarter, known a day after its end (never later than `until_utc`). Suppliers that are
-        declared as text hand over their old records themselves, a file a quarter.
+        declared as text hand over their old records themselves, in one file.
         """
         found = list(quarters(self, start_utc, until_utc)) if self.simulated("figures") else []
         for stream in self.streams:
@@ -260,13 +260,9 @@ class Simulator(Suppliers):
         yield from sorted(found, key=lambda d: d.known_from_utc)
 
     def _old_records(self, stream: Stream, start_s: int, until_s: int) -> Iterator[SimDelivery]:
-        first, last = self.world.local_ordinal(start_s), self.world.local_ordinal(until_s)
-        quarters_begin = [d for d in range(first + 1, last) if (day := date.fromordinal(d)).day == 1 and day.month % 3 == 1]
-        edges = [start_s, *(self.world.midnight_s(d) + 900 + stream.lead_s for d in quarters_begin), until_s]
-        for after_s, end_s in zip(edges, edges[1:], strict=False):
-            due = stream.due(after_s, end_s)
-            if due.size:
-                yield self._delivery(stream, after_s, end_s, min(int(due[-1]), end_s - 1), start_s)
+        due = stream.due(start_s, until_s)
+        if due.size:
+            yield self._delivery(stream, start_s, until_s, min(int(due[-1]), until_s - 1), start_s)
 
 
 def _save(file: declared.File, tz: ZoneInfo, frame: pl.DataFrame, path: Path) -> None:

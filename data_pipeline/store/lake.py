@@ -138,6 +138,15 @@ class Lake:
             row = self._con.execute(sql, list(params)).fetchone()
         return None if row is None else row[0]
 
+    def objection(self, sql: str, params: Sequence[Any] = ()) -> str:
+        """What the database has against a query, without running it (EXPLAIN); empty where it would run."""
+        with self._guard:
+            try:
+                self._con.execute(f"EXPLAIN {sql}", list(params)).fetchall()
+            except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.ConversionException) as error:
+                return " ".join(str(error).split("\n\nLINE")[0].split())
+        return ""
+
     def snapshot(self) -> Snapshot | None:
         """Newest committed snapshot of this home; None in an empty store."""
         return newest_snapshot(self.home)

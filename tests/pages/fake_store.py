@@ -9,7 +9,7 @@ from fake_queries import FakeQueries
 
 from data_pipeline.contracts import contract
 from data_pipeline.errors import UnknownId
-from data_pipeline.queries.types import Delivery, Event, QuarantinedRow, Site
+from data_pipeline.queries.types import Delivery, Event, ModelError, PlaceCoverage, QuarantinedRow, Site, WeakPatch
 
 PER_TOWNSHIP = 3
 
@@ -88,3 +88,22 @@ class FakeStore(FakeQueries):
         wanted = pack.area(area)
         inside = {wanted.id, *wanted.composed_of}
         return [e for e in found if e.area and inside & {a.id for a in pack.ancestors(e.area)}]
+
+    def weak_patches(self, city: str, area: str | None = None) -> list[WeakPatch]:
+        """One patch in each of the first two townships."""
+        towns = [a for a in self.packs[city].areas.values() if a.level == "township" and a.centroid][:2]
+        return [
+            WeakPatch(city, n, a.id, 12.5 / n, 800.0, -109.0, *(a.centroid or (0, 0)), {"type": "Polygon", "coordinates": []}, True)
+            for n, a in enumerate(towns, start=1)
+        ]
+
+    def weak_patches_geojson(self, city: str, area: str | None = None) -> dict[str, Any]:
+        return {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"number": p.number}, "geometry": p.outline}
+                                                         for p in self.weak_patches(city)]}  # fmt: skip
+
+    def place_coverage(self, city: str, area: str | None = None) -> list[PlaceCoverage]:
+        return [PlaceCoverage("r7", "railway", "", "", 4.2, 0.61, False, 114.9, 30.4),
+                PlaceCoverage("p1", "park", "葛店开发区", "Gedian Zone", 11.0, 0.97, True, 114.7, 30.5)]  # fmt: skip
+
+    def coverage_errors(self, city: str, area: str | None = None) -> list[ModelError]:
+        return [ModelError("移动", "urban", "over_-85", 4000, 3, 9.4, 16.7), ModelError("移动", "rural", "-95_to_-85", 100, 0, None, None)]

@@ -92,7 +92,7 @@ class File(Declared):
 
     ending: Endings = "csv"
     mapping: str = ""
-    every: Literal["day", "week", "month"] = "week"
+    every: Literal["day", "week", "month"] = "month"
 
 
 class Dirt(Declared):
@@ -215,7 +215,7 @@ class Cases(Declared):
     per_day: float = Field(gt=0)
     rhythm: Rhythm = Rhythm()
     delay: str = "5min"
-    file: File = File(every="day")
+    file: File = File()
     dirt: Dirt = Dirt()
     place: Literal["area", "point", "site"] = "area"
     register_dataset: str = Field(default="", alias="register")
