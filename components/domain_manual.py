@@ -38,9 +38,9 @@ def entry(metric: Metric, lang: Lang) -> html.Article:
         rows = [", ".join(f"{key} = {value}" for key, value in row.items()) for row in example.rows[:6]]
         if len(example.rows) > len(rows):
             rows.append(word("more", lang, n=len(example.rows) - len(rows)))
-        examples.append(html.Section([html.H3(f"{word('example', lang)}：{example.says}" if lang == "zh" else f"{word('example', lang)}: {example.says}"),
+        examples.append(html.Section([html.H3([word("example", lang), " ", html.Code(example.says)]),
                                       html.Pre("\n".join(rows), className="sql"),
-                                      html.P([html.B(("，" if lang == "zh" else ", ").join(parts)), html.Small(example.source)])]))  # fmt: skip
+                                      html.P([html.B(("，" if lang == "zh" else ", ").join(parts)), html.Small(html.Code(example.source))])]))  # fmt: skip
     return html.Article(
         [
             html.H1([pick(metric.name_zh, metric.name_en, lang), html.Span(unit), html.Code(metric.id)]),

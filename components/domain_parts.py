@@ -67,7 +67,7 @@ def _unusual_line(card: Card, metric: Metric, area: str, bad: bool, lang: Lang) 
                 html.Span([html.B(area), " ", name] if area else name, className="unusual-name", title=spoken),
                 html.Span(figures.number_children(value), className="unusual-value"),
                 html.Small([words, "，" if lang == "zh" else ", ", strip.band_label(card.band, metric.unit, metric.decimals, lang)],
-                           className="is-alert" if bad else ""),
+                           className="row-words is-alert" if bad else "row-words"),
             ],
             className="unusual-line is-bad" if bad else "unusual-line", **figures.figure_props(card.reading, spoken, value, lang),
         )

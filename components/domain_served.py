@@ -9,6 +9,7 @@ from dash import html
 
 from components import formats, plan
 from components.i18n import Lang, pick, t
+from components.ledger_list import clause_facts
 from components.states import mark
 from components.table import table
 from data_pipeline.plans.served import ServedSystem, Service
@@ -40,12 +41,13 @@ def systems_table(systems: Sequence[ServedSystem], lang: Lang, metric_link: Call
     rows = []
     for system in sorted(systems, key=lambda s: (s.is_served, not s.missing)):
         name = pick(system.name_zh, system.name_en, lang)
-        facts = [system.clause, plan.domain_words(system.domain, lang), t(f"ledger.role.{system.role}", lang)]
+        facts = clause_facts(system.clause, [plan.domain_words(system.domain, lang), t(f"ledger.role.{system.role}", lang)], lang)
         lines = [_service(service, lang, metric_link, view_link) for service in system.services if service.output in system.outputs]
         state = "none" if not system.is_served else "part" if system.missing else "whole"
-        gone = [html.Span("；".join(system.missing) if lang == "zh" else "; ".join(system.missing))] if system.missing else None
+        # word for word as the plan's table has them
+        gone = html.Code("; ".join(system.missing)) if system.missing else None
         rows.append([
-            html.Span([html.B(name), html.Small(" · ".join(fact for fact in facts if fact))], className="two-lines"),
+            html.Span([html.B(name), html.Small(facts)], className="two-lines"),
             html.Div(lines, className="served-lines") if lines else html.Span(t("served.nothing", lang), className="nothing"),
             gone, mark(t(f"served.state_{state}", lang), "alert" if state == "none" else "plain"),
         ])  # fmt: skip
@@ -61,7 +63,7 @@ def _service(service: Service, lang: Lang, metric_link: Callable[[str], Link | N
     name, href = view_link(service.view)
     by = [*links, " · "] if links else []
     # the plan's outputs stand in English; the pack says each in Chinese
-    label = (service.how or service.output) if lang == "zh" else service.output
+    label = service.how if lang == "zh" and service.how else html.Code(service.output)
     return html.Div([html.Span(label, className="served-output", title=service.output), html.Span([*by, html.A(name, href=href)])])
 
 

@@ -79,7 +79,7 @@ def uncovered_places(places: Sequence[PlaceCoverage], lang: Lang, *, limit: int 
 def against_tests(errors: Sequence[ModelError], lang: Lang, *, limit: int = 6) -> html.Section:
     """How far the model is from the drive tests, class by class, those with most samples first."""
     rows: list[Sequence[Any]] = [
-        [" · ".join(part for part in (e.operator, _word("surroundings", e.surroundings, lang), level_words(e.level)) if part),
+        [" · ".join(part for part in (_word("operator", e.operator, lang), _word("surroundings", e.surroundings, lang), level_words(e.level)) if part),
          formats.number(e.samples_n, 0), None if e.bias_db is None else f"{e.bias_db:+.1f} dB", None if e.rmse_db is None else f"{e.rmse_db:.1f} dB"]
         for e in sorted(errors, key=lambda e: -e.samples_n)[:limit]
     ]  # fmt: skip

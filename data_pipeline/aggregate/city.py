@@ -61,6 +61,9 @@ class CityReadings:
 
     def load_figures(self, metric_ids: list[str], from_day: date, to_day: date) -> None:
         """Read the archived figures once for all that follows; without it they count as absent."""
+        if self.lake.is_empty(contract("figures").table):
+            self._figures = None
+            return
         found = read_figures(self.lake, self.pack.id, metric_ids, from_day, to_day, self.as_of)
         self._figures = found if found.height else None
 

@@ -250,6 +250,8 @@ class _Work:
     def _load(self, ids: list[str], from_day: date, to_day: date, first: date, after: date) -> pl.DataFrame | None:
         """Stored readings that may change: below a day those of the days, else those of the months around."""
         tz = self.pack.tz
+        if self.lake.is_empty("readings"):
+            return None
         found = self.lake.frame(
             f"SELECT {', '.join(READING_COLUMNS)} FROM readings WHERE city = ? AND list_contains(?, metric)"
             " AND period_start_utc >= ? AND period_start_utc < ?"

@@ -293,7 +293,7 @@ def _sources(pack: Pack, doubtful: set[str]) -> list[str]:
         if named != dataset:
             problems.append(f"city.toml: source {dataset!r}: mapping {source.mapping!r} is for dataset {named!r}")
     gone = {dataset for dataset in known if doubtful & {"sources", f"sources.{dataset}"}}  # reported already
-    missing = [dataset for dataset in known if dataset not in pack.sources and dataset not in gone]
+    missing = [dataset for dataset in known if dataset not in pack.sources and dataset not in gone and not known[dataset].derived_from]
     return problems + [f"city.toml: no source of dataset {d!r}; add one (state = off)" for d in missing]
 
 

@@ -17,6 +17,7 @@ from data_pipeline.contracts import contract
 from data_pipeline.coverage.assumptions import assumptions
 from data_pipeline.coverage.register import in_service
 from data_pipeline.errors import UsageError
+from data_pipeline.queries.mirror import Mirror
 from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.types import (
     CoverageBasis,
@@ -33,6 +34,8 @@ from geo.h3cells import DEFAULT_RESOLUTION, cell_outline, parent_text
 
 ASSUMED_COLUMNS = ("height_m", "azimuth_deg", "downtilt_deg", "eirp_dbm", "band", "operator")
 COARSEST_H3 = 5
+# with every run of the model, and with every drive test, at least one of them changes
+_FIGURES = ("coverage.modelled_share_area", "coverage.weak_patch_area_km2", "coverage.key_area_share", "coverage.model_bias_db")
 
 
 class CoverageDoor:
@@ -41,6 +44,20 @@ class CoverageDoor:
     packs: dict[str, Pack]
     now: Callable[[], datetime]
     _reading: ReadingLake
+    _mirror: Mirror
+    _modelled: dict[tuple[str, str, str | None], tuple[int, Any]]
+
+    def _kept(self, what: str, city: str, area: str | None, make: Callable[[], list[Any]]) -> list[Any]:
+        """What `make` gives, remembered until a figure of the model changes: it is worked out seldom and asked for with every page."""
+        pack = find_pack(self.packs, city)
+        held = [self._mirror.state.series.get((metric, pack.city_area.id, "day")) for metric in _FIGURES]
+        if all(series is None for series in held):
+            return make()
+        version = hash(tuple(None if series is None else series.data.tobytes() for series in held))
+        known = self._modelled.get((what, pack.id, area))
+        if known is None or known[0] != version:
+            self._modelled[(what, pack.id, area)] = known = (version, make())
+        return known[1]
 
     def coverage_basis(self, city: str) -> CoverageBasis | None:
         """When the model ran, with how many stations, what was assumed; None where it has not run."""
@@ -59,6 +76,9 @@ class CoverageDoor:
 
     def weak_patches(self, city: str, area: str | None = None) -> list[WeakPatch]:
         """Patches of the newest run, largest first; those that count in `area` where one is given."""
+        return self._kept("weak_patches", city, area, lambda: self._weak_patches(city, area))
+
+    def _weak_patches(self, city: str, area: str | None) -> list[WeakPatch]:
         pack, lake = find_pack(self.packs, city), self._reading.get()
         table = contract("weak_patches").table
         if lake is None:
@@ -122,6 +142,9 @@ class CoverageDoor:
 
     def place_coverage(self, city: str, area: str | None = None) -> list[PlaceCoverage]:
         """Key places and stretches of lines with the share of them that is covered, least covered first."""
+        return self._kept("place_coverage", city, area, lambda: self._place_coverage(city, area))
+
+    def _place_coverage(self, city: str, area: str | None) -> list[PlaceCoverage]:
         pack = find_pack(self.packs, city)
         enough = assumptions().terms.place_share
         rows = self._within(self._present("coverage_places", city).filter(pl.col("size") > 0), pack, area)
@@ -134,6 +157,9 @@ class CoverageDoor:
 
     def coverage_errors(self, city: str, area: str | None = None) -> list[ModelError]:
         """The model against the drive tests, by operator, surroundings and measured level, in that order."""
+        return self._kept("coverage_errors", city, area, lambda: self._coverage_errors(city, area))
+
+    def _coverage_errors(self, city: str, area: str | None) -> list[ModelError]:
         pack = find_pack(self.packs, city)
         rows = self._within(self._present("coverage_errors", city), pack, area)
         by = ["operator", "surroundings", "level"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
         self._recomputed: dict[tuple[str, str, str, datetime], tuple[int, np.ndarray | None]] = {}
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
+        self._modelled: dict[tuple[str, str, str | None], tuple[int, Any]] = {}
         self._start_ledger()
 
     # ------------------------------------------------------------------ life

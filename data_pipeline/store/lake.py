@@ -138,6 +138,10 @@ class Lake:
             row = self._con.execute(sql, list(params)).fetchone()
         return None if row is None else row[0]
 
+    def is_empty(self, table: str) -> bool:
+        """Whether a table has no row. A full query of an empty table costs some ten milliseconds a column to plan."""
+        return self.value(f'SELECT 1 FROM "{table}" LIMIT 1') is None
+
     def objection(self, sql: str, params: Sequence[Any] = ()) -> str:
         """What the database has against a query, without running it (EXPLAIN); empty where it would run."""
         with self._guard:

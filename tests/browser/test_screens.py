@@ -27,7 +27,9 @@ PHONE = (390, 844)
 SIZES = ((3840, 2160), (1920, 1080), (1366, 768), PHONE)
 PAGES = ("/", "/?metric=charging.energy_kwh", "/?metric=environment.pm25", "/?metric=coverage.composite_share",
          "/district/420703", "/district/420704101", "/district/420704401", "/site/{charging}", "/site/{air}",
-         "/data", "/data?show=deliveries", "/data?show=quarantine", "/data?show=layers", "/events", "/login", "/api/docs")  # fmt: skip
+         "/data", "/data?show=deliveries", "/data?show=quarantine", "/data?show=layers", "/events", "/login", "/api/docs",
+         "/domain", "/domain/coverage", "/domain/traffic", "/domain/environment", "/domain/livelihood?view=3d", "/served", "/manual",
+         "/manual/traffic.tti")  # fmt: skip
 LIGHT = (((1920, 1080), "zh"), (PHONE, "en"))  # every page in daylight, once on a desk and once in the hand
 # a refusal quotes the values its column may have
 ALLOWED_VALUES = frozenset(v for c in contracts().values() for column in c.columns.values() for v in column.values)
@@ -67,6 +69,7 @@ def matrix() -> list[Shot]:
 SAMPLE = [
     Shot("/", (1920, 1080), "zh"), Shot("/", (1366, 768), "en", "light"), Shot("/district/420703", (1366, 768), "zh"),
     Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"), Shot("/data", (1366, 768), "en"),
+    Shot("/domain/coverage", (390, 844), "zh"), Shot("/domain/livelihood?view=3d", (1366, 768), "en"),
 ]  # fmt: skip
 SHOTS = matrix() if os.environ.get("CITY_BRAIN_SCREENS") == "all" else SAMPLE
 

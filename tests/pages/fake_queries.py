@@ -12,6 +12,7 @@ import fake_ledger
 import polars as pl
 
 from data_pipeline.cities import Pack, load_packs
+from data_pipeline.contracts import contract
 from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
 from data_pipeline.ledger.types import Freeze, Ledger, ReportEntry
@@ -72,8 +73,8 @@ class FakeQueries:
         return city in self.built
 
     def metrics_for(self, city: str) -> list[Metric]:
-        pack = self.packs[city]
-        return [m for m in metrics().values() if m.dataset in pack.sources and pack.sources[m.dataset].state != "off"]
+        live = {dataset for dataset, source in self.packs[city].sources.items() if source.state != "off"}
+        return [m for m in metrics().values() if {m.dataset, contract(m.dataset).derived_from} & live]
 
     def _pack_of(self, area: str) -> Pack:
         return next(p for p in self.packs.values() if p.has_area(area))
