@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 PY     := $(VENV)/bin/python
+JOBS   ?= 2
 HOME_DIR ?= $(or $(CITY_BRAIN_HOME),var)
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ browser: ## Chromium and CJK fonts through apt where it may, else say what to in
 	@sh tests/install_browser.sh
 
 test: install-tests ## the whole suite, sampled where a full matrix would be long
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(JOBS) --dist loadfile
 
 check: install-tests ## ruff and types
 	$(PY) -m ruff check .

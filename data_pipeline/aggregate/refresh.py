@@ -93,7 +93,8 @@ def rebuild(
 ) -> int:
     """Compute all readings of a city from all its records, in the caller's transaction; rows written."""
     touched: Touched = {}
-    for declared in contracts().values():
+    behind = {m.dataset for m in metrics().values() if only is None or m.id in only} | {"figures"}
+    for declared in (contracts()[name] for name in sorted(behind)):
         days = lake.frame(f'SELECT DISTINCT local_day FROM "{declared.table}" WHERE city = ?', [city])
         touched[(city, declared.id)] = set(days["local_day"].to_list())
     kept = {key: days for key, days in touched.items() if days}

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from toy import NOW, Toy, toy_city
 
 from data_pipeline.aggregate.refresh import rebuild
+from data_pipeline.metrics import metrics
 from data_pipeline.store.lake import Lake
 
 START = datetime(2026, 3, 29, 20)  # local time; three days and a half over the end of a month
@@ -30,9 +31,11 @@ ticket_deliveries = st.lists(st.lists(tickets, min_size=1, max_size=6), min_size
 PLACES = {"a": "east", "b": "east", "c": "west"}
 
 
-def rebuilt(toy: Toy) -> pl.DataFrame:
+def rebuilt(toy: Toy, dataset: str) -> pl.DataFrame:
+    """The readings of every metric of a dataset, computed from nothing but the records."""
     toy.lake.execute("DELETE FROM readings")
-    rebuild(toy.lake, {"toy": toy.pack}, "toy", commit_seq=99, now=NOW)
+    mine = {m.id for m in metrics().values() if m.dataset == dataset}
+    rebuild(toy.lake, {"toy": toy.pack}, "toy", commit_seq=99, now=NOW, only=mine)
     return toy.readings()
 
 
@@ -57,7 +60,7 @@ def test_late_repeated_and_corrected_records_end_in_the_readings_of_a_rebuild(
         city = kept.filter((pl.col("metric") == "charging.energy_kwh") & (pl.col("area_id") == "toy"))
         for grain in ("hour", "day", "month"):
             assert city.filter(pl.col("grain") == grain)["numerator"].sum() == present
-        assert_frame_equal(kept, rebuilt(toy), check_exact=True)
+        assert_frame_equal(kept, rebuilt(toy, "charging_hourly"), check_exact=True)
 
 
 @LIMITS
@@ -83,4 +86,4 @@ def test_tickets_that_move_to_another_day_leave_the_day_they_counted_on(empty_la
             (pl.col("metric") == "services.solved_share") & (pl.col("area_id") == "toy") & (pl.col("grain") == "month")
         )
         assert months["n"].sum() == closed
-        assert_frame_equal(kept, rebuilt(toy), check_exact=False, rel_tol=1e-12)
+        assert_frame_equal(kept, rebuilt(toy, "service_requests"), check_exact=False, rel_tol=1e-12)

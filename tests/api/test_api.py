@@ -278,10 +278,14 @@ def test_provenance_takes_any_moment_of_the_period_and_shows_files_and_rows(clie
 def test_every_address_is_described_with_its_answer_and_the_page_shows_them_all(client: TestClient) -> None:
     description = client.get("/api/openapi.json").json()
     wanted = {"health", "cities", "areas", "metrics", "readings", "sites", "targets", "events", "deliveries", "provenance"}
-    assert set(description["paths"]) == {f"{V1}/{name}" for name in wanted}
+    # reporting and the review meeting have descriptions of their own below /reports and /ledger
+    own = {path for path in description["paths"] if not path.startswith((f"{V1}/reports", f"{V1}/ledger"))}
+    assert own == {f"{V1}/{name}" for name in wanted}
     for path, methods in description["paths"].items():
         for operation in methods.values():
-            assert operation["summary"] and operation["responses"]["200"]["content"]["application/json"]["schema"], path
+            assert operation["summary"], path
+            if path in own:
+                assert operation["responses"]["200"]["content"]["application/json"]["schema"], path
     page = client.get("/api/docs")
     assert page.status_code == 200
     for path in description["paths"]:
