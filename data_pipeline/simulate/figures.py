@@ -100,6 +100,7 @@ def roads(f: Figures, window: Window) -> dict[str, Figure]:
     return {
         "traffic.tti": Figure(n, value=day_mean(tti, starts)), "traffic.delay_share": Figure(n, value=day_mean(delay, starts)),
         "traffic.speed_kmh": Figure(n, m @ by_day(length * weight, starts) * k, m @ by_day(travel * weight, starts) * k),
+        "traffic.flow_veh": Figure(n, m @ by_day(weight, starts) * k),
         "traffic.congested_length_share": Figure(n, crowded(4), whole), "traffic.severe_length_share": Figure(n, crowded(3), whole),
     }  # fmt: skip
 
@@ -108,7 +109,11 @@ def parking(f: Figures, window: Window) -> dict[str, Figure]:
     _, m, starts, on, v, k = f.feed("parking_counts", window)
     spaces = v["capacity"] * on
     taken = m @ by_day(spaces - v["free_spaces"] * on, starts) * k
-    return {"traffic.parking_occupancy": Figure(m @ by_day(on, starts) * k, taken, m @ by_day(spaces, starts) * k)}
+    n, total = m @ by_day(on, starts) * k, m @ by_day(spaces, starts) * k
+    return {
+        "traffic.parking_occupancy": Figure(n, taken, total),
+        "traffic.free_spaces_share": Figure(n, m @ by_day(v["free_spaces"] * on, starts) * k, total),
+    }
 
 
 def terminals(f: Figures, window: Window) -> dict[str, Figure]:

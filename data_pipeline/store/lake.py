@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import duckdb
@@ -239,7 +239,8 @@ class Lake:
         try:
             yield
         finally:
-            self._con.execute("SET preserve_insertion_order = true")
+            with suppress(duckdb.TransactionException):  # an aborted one takes no setting: `_rollback` sets it then
+                self._con.execute("SET preserve_insertion_order = true")
 
     @contextmanager
     def shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
@@ -285,9 +286,9 @@ class Lake:
 
     def _rollback(self) -> None:
         try:
-            self._con.execute("ROLLBACK")
-        except duckdb.TransactionException:
-            pass  # a failed COMMIT has already rolled back
+            with suppress(duckdb.TransactionException):  # a failed COMMIT has already rolled back
+                self._con.execute("ROLLBACK")
+            self._con.execute("SET preserve_insertion_order = true")
         except duckdb.Error:
             self.reopen()  # the connection itself is broken; what was not committed is gone with it
 

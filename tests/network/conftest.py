@@ -30,7 +30,7 @@ def build_contacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[
     need_strace()
     folder = tmp_path_factory.mktemp("network")
     home = folder / "home"
-    command = ["-m", "data_pipeline", "build", "--city", CITY, "--days", "1", "--home", str(home)]
+    command = ["-m", "data_pipeline", "build", "--first-screen", "--city", CITY, "--days", "1", "--home", str(home)]
     return home, run_traced(command, folder, "build", timeout_s=300)
 
 

