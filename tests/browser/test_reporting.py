@@ -141,5 +141,5 @@ def test_the_form_keeps_what_is_written_while_the_lists_renew_themselves(web: We
     other.click(".report-panel form button")
     other.wait_for_selector(".form-answer.is-good")
     # the queue's number moves on the first page, what is being written stays
-    author.wait_for_function("[...document.querySelectorAll('.report-bar .tabs small')].some(s => s.textContent === '1')")
+    author.wait_for_function("() => [...document.querySelectorAll('.report-bar .tabs small')].some(s => s.textContent === '1')")
     assert author.input_value("textarea[name=reason]") == "还在写"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from data_pipeline.access.gate import is_loopback
+from data_pipeline.domains import domains
 from pages import discover
 from tests.network.conftest import CITY, Running
 from tests.network.trace import ROOT, Contact, contacts, need_strace, run_traced
@@ -133,7 +134,12 @@ def every_address(api, url: str) -> list[str]:
     sites = api.get(f"{url}/api/v1/sites?city={CITY}").json()["features"]
     events = api.get(f"{url}/api/v1/events?city={CITY}").json()
     by_level = {area["level"]: area["area"] for area in areas}
-    known = {"area": list(by_level.values()), "site": [one["id"] for one in sites[:1]], "event": [one["id"] for one in events[:1]]}
+    targets = api.get(f"{url}/api/v1/targets?city={CITY}").json()
+    known = {
+        "area": list(by_level.values()), "site": [one["id"] for one in sites[:1]], "event": [one["id"] for one in events[:1]],
+        "target": [one["target_id"] for one in targets[:1]], "department": [targets[0]["lead_dept_zh"].split(";")[0] or "市经信局"],
+        "domain": list(domains())[:1], "metric": ["traffic.tti"],
+    }  # fmt: skip
     found = []
     for page in discover():
         names = re.findall(r"\{(\w+)\}", page.pattern)
