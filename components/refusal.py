@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from components.i18n import Lang, has, pick, t
-from data_pipeline.contracts import Column, Contract
+from data_pipeline.contracts import Check, Column, Contract, Step
 
 
 def rule_words(rule: str, lang: Lang, contract: Contract | None = None) -> str:
     """The words for a rule: of the dataset's own check, or of the rules every dataset has; an unknown one as it is."""
-    check = next((c for c in (*contract.checks, *contract.steps) if c.name == rule), None) if contract else None
-    if check:
-        return pick(check.zh, check.en, lang)
+    rules: list[Check | Step] = [*contract.checks, *contract.steps] if contract else []
+    declared = next((c for c in rules if c.name == rule), None)
+    if declared:
+        return pick(declared.zh, declared.en, lang)
     key = f"rule.{rule}"
     return t(key, lang) if has(key, lang) else rule
 
