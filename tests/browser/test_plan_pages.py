@@ -71,6 +71,7 @@ def test_the_calendar_opens_the_ledger_of_that_day_and_today_leads_back(page: An
     page.wait_for_selector("tr.is-behind")
     page.click("text=今天")
     page.wait_for_function("() => !location.search.includes('on=') && !document.querySelector('tr.is-behind')")
+    assert page.input_value("input[type=date]") != "2021-06-30"
 
 
 def test_a_figure_opens_its_provenance_by_keyboard_and_gives_the_focus_back(page: Any, still_site: Any) -> None:
