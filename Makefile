@@ -6,7 +6,7 @@ JOBS   ?= 2
 HOME_DIR ?= $(or $(CITY_BRAIN_HOME),var)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-tests browser test check bench torture screens clean
+.PHONY: help run install install-tests browser test check bench torture screens soak clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ torture: install-tests ## kills and faults, the full matrix
 
 screens: install-tests ## every page, size and language; pictures in build/screens
 	CITY_BRAIN_SCREENS=all $(PY) -m pytest -m screens -s
+
+soak: install-tests ## a wall for weeks in minutes: memory, pictures, faults, speed
+	$(PY) -m tests.soak
+	$(PY) -m tests.soak --speed
 
 clean: ## remove the environment and caches, never the home folder
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache

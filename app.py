@@ -24,9 +24,13 @@ from data_pipeline.home import Home
 from data_pipeline.times import now_utc
 from pages import briefing, discover, shell
 from pages.actions import make_actions_router
+from pages.download import make_download_router
 from pages.live import Views, make_live_router
 from pages.login import install_access
 from pages.middleware import SecurityHeaders, StaticCompression
+from pages.search import make_search_router
+from pages.tiles import make_tiles_router
+from pages.wall_stage import make_wall_router
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
@@ -90,6 +94,10 @@ def create_app(
     router, announcer = make_live_router(views)
     queries.on_snapshot(announcer.announce)
     server.include_router(router)
+    server.include_router(make_tiles_router(queries, packs))
+    server.include_router(make_wall_router(packs, city))
+    server.include_router(make_search_router(views))
+    server.include_router(make_download_router(queries, packs, now))
     server.include_router(make_actions_router(queries, packs, home))
     server.include_router(make_router(queries, home, briefing.maker(queries, packs, now)))
     app = Dash(

@@ -2,26 +2,55 @@
    No figure is computed here; the server decides every text. */
 (function () {
   "use strict";
-  var POLL_MS = 2000, REFRESH_MS = 60000, RETRY_MS = [1000, 2000, 5000, 15000], JITTER_MS = 250;
-  var state = { key: "", applied: {}, body: "", snapshot: null, busy: null, again: false, lostSince: null, skew: 0 };
-  var socket = null, failures = 0, pollTimer = null;
+  var POLL_MS = 2000, REFRESH_MS = 25000, RETRY_MS = [1000, 2000, 5000, 15000], JITTER_MS = 250;
+  /* an answer that never comes, a socket that opens and stays silent: both count as a lost connection */
+  var ANSWER_MS = 20000, SILENCE_MS = 5000;
+  var state = { key: "", applied: {}, body: "", snapshot: null, busy: null, again: false, lostSince: null, seen: Date.now(), told: null, skew: 0 };
+  var socket = null, failures = 0, pollTimer = null, listeners = [], held = false;
 
   function byId(id) { return document.getElementById(id); }
   function setProps(id, props) { window.dash_clientside.set_props(id, props); }
   function lang() { return document.documentElement.dataset.lang || "zh"; }
 
+  /* ---- light and dark: the address says; else what was chosen here last; else the system. A wall is dark. ---- */
+  var LIGHT = window.matchMedia("(prefers-color-scheme: light)"), forced = "";
+
+  function kept(store, name) { try { return window[store].getItem(name); } catch (error) { return null; /* storage is shut off */ } }
+
+  function theme() {
+    if (forced) { return forced; }
+    var asked = new URLSearchParams(location.search).get("theme");
+    if (/^\/(wall|scene)(\/|$)/.test(location.pathname)) { return asked === "light" ? "light" : "dark"; }
+    /* what an address asked for holds on the way on from it, though links to the dark do not name it */
+    if (asked) { try { sessionStorage.setItem("theme", asked === "light" ? "light" : "dark"); } catch (error) { /* storage is shut off */ } }
+    return asked ? (asked === "light" ? "light" : "dark") : kept("sessionStorage", "theme") || kept("localStorage", "theme") || (LIGHT.matches ? "light" : "dark");
+  }
+
+  function search() {
+    if (theme() === "dark") { return location.search; }
+    var q = new URLSearchParams(location.search);
+    q.set("theme", theme());
+    return "?" + q.toString();
+  }
+  document.documentElement.dataset.theme = theme();
+  LIGHT.addEventListener("change", function () { load(false); });
+
+  /* for print: light for as long as the paper needs it */
+  function withTheme(name) { forced = name; state.key = state.body = ""; load(false); }
+
   /* ---- views ---------------------------------------------------------------------------- */
   function viewUrl(have) {
-    var q = new URLSearchParams({ path: location.pathname, search: location.search });
+    var q = new URLSearchParams({ path: location.pathname, search: search() });
     if (have) { q.set("have", have); }
     return "/view?" + q.toString();
   }
 
   function load(navigated) {
+    if (held && !navigated) { return; }
     if (state.busy && !navigated) { state.again = true; return; }
     var address = location.pathname + location.search;
     var mine = state.busy = {};
-    fetch(viewUrl(state.key), { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+    fetch(viewUrl(state.key), { cache: "no-cache", credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS) }).then(function (answer) {
       if (answer.status === 401 || answer.redirected && /\/login/.test(answer.url)) { location.reload(); return null; }
       if (!answer.ok) { throw new Error(String(answer.status)); }
       state.skew = serverSkew(answer) || state.skew;
@@ -51,13 +80,17 @@
   function apply(text, navigated) {
     if (text === state.body && !navigated) { return; }
     state.body = text;
-    var view = enlarged(JSON.parse(text)), root = document.documentElement;
+    var view = JSON.parse(text), root = document.documentElement;
+    root.style.fontSize = view.root_size || "";
+    enlarged(view);
     if (view.redirect) { history.replaceState(null, "", view.redirect); load(true); return; }
     root.dataset.theme = view.theme;
     root.dataset.lang = view.lang;
     root.lang = view.lang === "zh" ? "zh-CN" : "en";
     document.title = view.title;
     state.snapshot = view.snapshot;
+    root.dataset.snapshot = view.snapshot;
+    missed();
     if (view.tree) {
       state.key = view.key;
       state.applied = {};
@@ -90,7 +123,7 @@
   }
 
   function whenMounted() {
-    requestAnimationFrame(function () { tick(); showConnection(); who(); foldMaps(); fitMaps(); });
+    requestAnimationFrame(function () { tick(); showConnection(); who(); foldMaps(); fitMaps(); listeners.forEach(function (does) { does(); }); });
   }
 
   /* ---- addresses ------------------------------------------------------------------------ */
@@ -127,7 +160,7 @@
     box.hidden = false;
     requestAnimationFrame(function () { box.classList.add("is-open"); byId("drawer-close").focus(); });
     setProps("drawer-body", { children: box.dataset.loading });
-    var q = new URLSearchParams({ figure: element.dataset.figure, search: location.search });
+    var q = new URLSearchParams({ figure: element.dataset.figure, search: search() });
     fetch("/view/figure?" + q.toString(), { credentials: "same-origin" }).then(function (answer) {
       return answer.json().then(function (body) {
         if (!answer.ok) { throw new Error(body.message || String(answer.status)); }
@@ -185,7 +218,7 @@
     Object.keys(node).forEach(function (key) {
       var value = node[key];
       if (typeof value === "number") {
-        var grows = ["size", "yshift", "line-width", "line-offset"].indexOf(key) >= 0 || parent === "line" && key === "width"
+        var grows = ["size", "yshift", "line-width", "line-offset", "text-size", "circle-radius"].indexOf(key) >= 0 || parent === "line" && key === "width"
           || parent === "margin" && "lrtb".indexOf(key) >= 0;
         if (grows) { node[key] = value * k; }
       } else if (Array.isArray(value)) {
@@ -285,7 +318,7 @@
         if (point && typeof point.customdata === "string" && point.customdata[0] === "/") { go(point.customdata); return; }
         if (!point || !point.location) { return; }
         var carried = new URLSearchParams(), now = new URLSearchParams(location.search);
-        ["city", "lang", "theme"].forEach(function (k) { if (now.get(k)) { carried.set(k, now.get(k)); } });
+        ["city", "lang", "theme", "at", "as_of", "step"].forEach(function (k) { if (now.get(k)) { carried.set(k, now.get(k)); } });
         var tail = carried.toString();
         go("/district/" + encodeURIComponent(point.location) + (tail ? "?" + tail : ""));
       });
@@ -309,11 +342,15 @@
   function showConnection() {
     var mark = byId("connection"), banner = byId("banner");
     if (!mark || !banner) { return; }
-    var mode = state.lostSince ? "lost" : socket && socket.readyState === 1 ? "connected" : pollTimer ? "polling" : "connecting";
+    var mode = state.lostSince ? "lost" : held ? "replay" : socket && socket.readyState === 1 ? "connected" : pollTimer ? "polling" : "connecting";
     mark.className = "connection is-" + mode;
     if (mark.dataset[mode]) { mark.textContent = mark.dataset[mode]; }
     banner.hidden = !state.lostSince;
-    if (state.lostSince) {
+    if (state.lostSince && mark.dataset.lost) {
+      /* a wall says of which moment its picture is, on the city's clock */
+      mark.textContent = mark.dataset.lost.replace("{time}", new Intl.DateTimeFormat("en-GB", {
+        timeZone: byId("clocks").dataset.tz, hour: "2-digit", minute: "2-digit" }).format(new Date(state.seen + state.skew)));
+    } else if (state.lostSince) {
       var words = banner.dataset[lang()] || banner.dataset.zh;
       var since = state.lostSince.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
       banner.textContent = words.replace("{since}", since);
@@ -321,7 +358,7 @@
     }
   }
   function lost() { if (!state.lostSince) { state.lostSince = new Date(); } showConnection(); }
-  function connected() { state.lostSince = null; showConnection(); }
+  function connected() { state.lostSince = null; state.seen = Date.now(); showConnection(); }
 
   function heard(text) {
     var snapshot = JSON.parse(text).snapshot;
@@ -330,10 +367,21 @@
   }
 
   function connect() {
-    var scheme = location.protocol === "https:" ? "wss://" : "ws://", opened = false;
+    var scheme = location.protocol === "https:" ? "wss://" : "ws://", opened = false, mine;
     try { socket = new WebSocket(scheme + location.host + "/live"); } catch (error) { startPolling(); return; }
-    socket.onopen = function () { opened = true; failures = 0; stopPolling(); connected(); };
-    socket.onmessage = function (event) { heard(event.data); };
+    mine = socket;
+    state.told = null;
+    socket.onopen = function () {
+      opened = true;
+      /* the server speaks first: a socket that stays silent goes through something that swallows it */
+      setTimeout(function () { if (socket === mine && state.told === null) { startPolling(); } }, SILENCE_MS);
+    };
+    socket.onmessage = function (event) {
+      failures = 0;
+      state.told = JSON.parse(event.data).snapshot;
+      stopPolling();
+      heard(event.data);
+    };
     socket.onclose = function () {
       failures += 1;
       socket = null;
@@ -341,8 +389,14 @@
       setTimeout(connect, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]);
     };
   }
+  /* the page learnt of a snapshot by its own refreshing that the socket never told of: the socket is deaf */
+  function missed() {
+    var seen = state.snapshot, deaf = socket;
+    if (!deaf || pollTimer || state.told === null || state.told >= seen) { return; }
+    setTimeout(function () { if (socket === deaf && state.told < seen) { deaf.close(); startPolling(); } }, SILENCE_MS);
+  }
   function poll() {
-    fetch("/live/poll", { cache: "no-cache", credentials: "same-origin" }).then(function (answer) {
+    fetch("/live/poll", { cache: "no-cache", credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_MS) }).then(function (answer) {
       if (!answer.ok) { throw new Error(String(answer.status)); }
       return answer.text();
     }).then(heard).catch(lost);
@@ -372,6 +426,12 @@
   }
   ["pointerdown", "keydown", "wheel"].forEach(function (name) { window.addEventListener(name, touch, { passive: true }); });
 
+  window.cityBrain = { search: search, theme: theme, withTheme: withTheme, go: go, lang: lang,
+    replace: function (href) { history.replaceState(null, "", href); load(true); },
+    onPage: function (does) { listeners.push(does); },
+    /* a replay shows views of its own; while it holds the page nothing else is loaded */
+    hold: function (on) { held = on; showConnection(); }, show: function (text) { apply(text, false); },
+    key: function () { return state.key; } };
   load(true);
   connect();
   setInterval(function () { load(false); }, REFRESH_MS);

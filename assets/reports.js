@@ -31,11 +31,13 @@
     return (text || "").replace(/\{(\w+)\}/g, function (all, name) { return name in values ? String(values[name]) : all; });
   }
 
-  /* a finding of the checks in the language of the page */
+  /* a finding of the checks, or a refusal, in the language of the page */
   function sentence(finding, words, labels) {
     var args = Object.assign({}, finding.args);
     ["got", "before"].forEach(function (name) { if (words["stage." + args[name]]) { args[name] = words["stage." + args[name]]; } });
-    if (args.name && labels[args.name]) { args.name = labels[args.name]; }
+    ["name", "wanted"].forEach(function (name) { args[name] = labels[args[name]] || words["field." + args[name]] || args[name]; });
+    if (args.state) { args.state = words["state." + args.state] || args.state; }
+    if (args.near) { args.near = filled(words["find.near"], { near: args.near }); }
     return words["find." + finding.code] ? filled(words["find." + finding.code], args) : finding.message;
   }
 
@@ -110,20 +112,22 @@
     function tell(text, tone, findings) { say({ text: text, tone: tone || "", findings: findings || [] }); }
 
     function refused(answer) {
-      var body = answer.body || {}, reason = body.error || body.message || String(answer.status || "");
+      var body = answer.body || {}, plain = body.error || body.message || String(answer.status || "");
+      var known = body.code && words["find." + body.code];
+      var reason = known ? sentence({ code: body.code, args: body.facts }, words, labels) : plain;
       if (answer.status === 401 || answer.status === 403) { tell(words["act.forbidden"], "bad"); return; }
       if (answer.status === 413) { tell(words["act.too_large"], "bad"); return; }
       if (answer.status === 503) { tell(filled(words["act.busy"], { reason: reason }), "bad"); return; }
-      tell(filled(words["act.failed"], { reason: reason }) + (body.hint ? " (" + body.hint + ")" : ""), "bad");
+      tell(filled(words["act.failed"], { reason: reason }) + (body.hint && !known ? " (" + body.hint + ")" : ""), "bad");
     }
 
     function report(form) {
       var given = values(form, fields), box = form.elements.confirmed, confirmed = Boolean(box && box.checked);
       if (confirmed && !given.reason) { tell(words["act.need_reason"], "bad", state.findings); form.elements.reason.focus(); return; }
-      if (given.files.some(function (file) { return file.size > MOST_BYTES; })) { tell(words["act.too_large"], "bad"); return; }
+      if ((given.files || []).some(function (file) { return file.size > MOST_BYTES; })) { tell(words["act.too_large"], "bad"); return; }
       /* a second try does not upload the same files again */
-      var key = given.files.map(function (file) { return [file.name, file.size, file.lastModified].join("/"); }).join("|");
-      var upload = kept.current.key === key ? Promise.resolve(kept.current.ids) : (tell(words["act.uploading"]), keepAll(given.files));
+      var key = (given.files || []).map(function (file) { return [file.name, file.size, file.lastModified].join("/"); }).join("|");
+      var upload = kept.current.key === key ? Promise.resolve(kept.current.ids) : (tell(words["act.uploading"]), keepAll(given.files || []));
       upload.then(function (ids) {
         kept.current = { key: key, ids: ids };
         var body = draft(props, given, ids, confirmed);
@@ -149,7 +153,8 @@
         if (!answer.body.rows) { refused(answer); return; }
         form.reset();
         var rows = answer.body.rows.filter(function (row) { return row.problems.length; }).map(function (row) {
-          return { level: "error", text: filled(words["act.row"], { row: row.row, subject_id: row.subject_id, problems: row.problems.join("; ") }) };
+          var problems = row.problems.map(function (problem) { return sentence(problem, words, labels); }).join(words["act.and"]);
+          return { level: "error", text: filled(words["act.row"], { row: row.row, subject_id: row.subject_id, problems: problems }) };
         });
         tell(filled(words["act.uploaded"], answer.body), rows.length ? "warn" : "good", rows);
       }).catch(refused);

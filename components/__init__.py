@@ -43,6 +43,10 @@ compare             `rank_of(readings, area)`, `comparison(city, siblings, area,
 dots                `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
                     `site_map(base, box, layer, theme, revision=…)`: single places on maps
 history             `history(points, column, cadence, tz, lang, theme, id=…)`: records of a site, broken where one is missing
+tools               `search_button`, `search_dialog`, `menu(…)`, `icon(name)`: what the header offers on every page
+source_line         `SourceLine`, `words(reading, …)`: what a figure says when it leaves the screen; `chart_tools(…)` the line, table and
+                    downloads below a chart, `buttons(…)`
+side_by_side        `figures_table(…)`, `courses(…)`, `aligned(…)`: areas or periods beside each other
 ==================  ================================================================================
 
 Live regions: an element whose id comes from `live_id` is sent again when its content changes,

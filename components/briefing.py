@@ -20,11 +20,13 @@ from components.ledger_words import (
     amount,
     counts,
     day,
-    digits,
+    forecast_note,
     join,
+    method_words,
     owner_names,
     reason_words,
     short_day,
+    span,
     status_word,
     target_name,
 )
@@ -34,7 +36,7 @@ from data_pipeline.ledger.brief import Brief, Cell, Column, Counts, Figure, Figu
 from data_pipeline.ledger.diff import Change
 from data_pipeline.ledger.types import Freeze, Ledger, LedgerTarget
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Card, Event, Reading, Target
+from data_pipeline.queries.types import Card, Event, Reading
 
 MOST_EVENTS, MOST_WORST, MOST_BLOCKED, MOST_NAMED = 14, 8, 20, 3
 
@@ -164,9 +166,15 @@ def target_sections(issue: Issue, row: LedgerTarget) -> list[Section]:
     if pace is not None:
         facts += [("base", f"{amount(pace.base, one, lang)} · {short_day(pace.base_on)}"),
                   ("actual", f"{amount(pace.actual, one, lang)} · {short_day(pace.actual_on)}"),
-                  ("expected", amount(pace.expected_linear, one, lang)), ("needed", amount(pace.needed_per_month, one, lang)),
-                  ("recent", amount(pace.recent_per_month, one, lang)), ("best", amount(pace.best_per_month, one, lang)),
-                  ("latest_start", short_day(pace.latest_start)), ("reached_on", short_day(pace.reached_on))]  # fmt: skip
+                  ("expected", amount(pace.expected_linear, one, lang)), ("recent", amount(pace.recent_per_month, one, lang)),
+                  ("best", amount(pace.best_per_month, one, lang))]  # fmt: skip
+        # after the deadline nothing is needed any more, and what is not reached has no day
+        facts += [("needed", amount(pace.needed_per_month, one, lang))] if pace.needed_per_month is not None else []
+        days = (("latest_start", pace.latest_start), ("reached_on", pace.reached_on))
+        facts += [(key, short_day(on)) for key, on in days if on is not None]
+    if pace is not None and pace.forecast is not None:
+        guess = pace.forecast
+        facts.append(("forecast", f"{amount(guess.value, one, lang)} · {short_day(guess.on)} · {forecast_note(guess, one, lang)}"))
     if last is not None:
         unproved = "" if last.author_known else f" ({t('live.unauthenticated', lang)})"
         facts.append(("reported", f"{last.author}{unproved} · {short_day(last.data_on)} · {last.reviewer or '—'}"))
@@ -226,7 +234,7 @@ def _target(issue: Issue, row: LedgerTarget, axis: TimeAxis) -> tuple[Cell, ...]
         outlook = Cell(issue.t("reached"), short_day(pace.reached_on))
     elif pace is not None and pace.forecast is not None:
         ahead = pace.forecast
-        outlook = Cell(amount(ahead.value, one, lang), issue.t("outlook", low=_bare(ahead.low, one), high=_bare(ahead.high, one), date=f"{ahead.on:%Y-%m}"), value=ahead.value, places=2)
+        outlook = Cell(amount(ahead.value, one, lang), issue.t("outlook", span=span(ahead.low, ahead.high, one, lang), date=f"{ahead.on:%Y-%m}", method=method_words(ahead.method, lang)), value=ahead.value, places=2)
     elif row.last_report is not None and row.last_report.expected_on is not None:
         outlook = Cell(short_day(row.last_report.expected_on), issue.t("expected_done"))
     else:
@@ -253,10 +261,6 @@ def _owner(issue: Issue, leads_zh: str) -> str:
         return issue.t("no_owner")
     more = f" {t('ledger.and_more', issue.lang, n=len(names))}" if len(names) > MOST_NAMED else ""
     return join(names[:MOST_NAMED], issue.lang) + more
-
-
-def _bare(value: float, one: Target) -> str:
-    return formats.number(value, digits(value, one.value))
 
 
 def _departments(issue: Issue, ledger: Ledger) -> list[Section]:

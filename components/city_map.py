@@ -8,14 +8,16 @@ drawn with the browser's own fonts, and nothing is fetched from another host.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dash import html
 
 from components import formats
+from components.breaks import natural_breaks
 from components.i18n import Lang, pick, t
+from components.map_style import BaseMap, shown_groups, style
 from components.theme import FONT_FAMILY, MAP_FONT_FAMILY, Theme, color, level_color, ramp
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Event, Reading
@@ -23,6 +25,8 @@ from data_pipeline.queries.types import Event, Reading
 CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": True, "responsive": True, "displaylogo": False,
                           "doubleClick": "reset"}  # fmt: skip
 MAX_SPREAD_CLASSES = 5
+EVENT_BELOW_SHARE = 0.06  # of the map's height
+CLASS_SIGNS = "①②③④⑤⑥⑦⑧⑨"
 
 
 @dataclass(frozen=True)
@@ -45,29 +49,8 @@ class Place:
     lat: float
 
 
-@dataclass(frozen=True)
-class Label:
-    """A name written on the base map: of water or of a neighbour (WGS84)."""
-
-    text: str
-    lon: float
-    lat: float
-    layer: str
-
-
-@dataclass(frozen=True)
-class BaseMap:
-    """Which layers a pack has and where they are served. `url(layer)` is an address on this server."""
-
-    url: Callable[[str], str]
-    layers: frozenset[str]
-    bbox: tuple[float, float, float, float]
-    approximate: frozenset[str] = frozenset()
-    labels: tuple[Label, ...] = ()
-
-
 def classes(metric: Metric, readings: Sequence[Reading], theme: Theme, lang: Lang) -> list[MapClass]:
-    """Classes of a figure: the declared thresholds, else equal steps over the present values.
+    """Classes of a figure: the declared thresholds, else natural breaks of the present values.
 
     Without any value there are no classes.
     """
@@ -83,7 +66,7 @@ def classes(metric: Metric, readings: Sequence[Reading], theme: Theme, lang: Lan
         return found
     if not values:
         return []
-    return _spread(min(values), max(values), len(set(values)), metric, theme, lang)
+    return _spread(values, metric, theme, lang)
 
 
 def class_of(value: float | None, scale: Sequence[MapClass]) -> int:
@@ -98,7 +81,8 @@ def class_of(value: float | None, scale: Sequence[MapClass]) -> int:
 
 def map_figure(
     base: BaseMap, layer: str, places: Sequence[Place], readings: Sequence[Reading], metric: Metric, theme: Theme,
-    lang: Lang, *, events: Sequence[Event] = (), revision: str = "map", show_values: bool = True,
+    lang: Lang, *, events: Sequence[Event] = (), revision: str = "map", show_values: bool = True, switched: str = "",
+    scale: Sequence[MapClass] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The map as a Plotly figure (plain dict): areas filled by class, names with values, open alerts.
 
@@ -112,8 +96,12 @@ def map_figure(
         Those with coordinates are drawn as signal marks.
     revision : str
         Plotly's `uirevision`: zoom and pan stay while it stays.
+    switched : str
+        Groups of the base map switched against their default, as the address holds them (`water,towns`).
+    scale : sequence of MapClass, optional
+        Classes that several maps share; else those of `readings`.
     """
-    scale = classes(metric, readings, theme, lang)
+    scale = classes(metric, readings, theme, lang) if scale is None else scale
     by_area = {r.area: r for r in readings}
     values = [by_area[p.id].value if p.id in by_area else None for p in places]
     texts = [f.text for f in formats.alike(values, metric.unit, metric.decimals, lang)[0]]
@@ -126,34 +114,39 @@ def map_figure(
     hover = {"bgcolor": color("raised", theme), "bordercolor": color("line-strong", theme),
              "font": {"family": FONT_FAMILY, "size": 14, "color": color("ink", theme)}}  # fmt: skip
     dense = len(places) > 12
-    labels = [p.name if dense or not show_values else f"{p.name}<br>{text}"
-              for p, text in zip(places, short, strict=True)]  # fmt: skip
+    ranks = [class_of(v, scale) for v in values]
+    # without room for the value the number of its class stands beside the name, so that the map reads without colour
+    labels = [f"{p.name}<br>{text}" if show_values and not dense else f"{p.name} {CLASS_SIGNS[rank]}" if rank >= 0 else p.name
+              for p, text, rank in zip(places, short, ranks, strict=True)]  # fmt: skip
     traces: list[dict[str, Any]] = [
         {
             "type": "choroplethmap", "geojson": base.url(layer), "featureidkey": "id",
-            "locations": [p.id for p in places], "z": [class_of(v, scale) for v in values],
+            "locations": [p.id for p in places], "z": ranks,
             "zmin": -1.5, "zmax": n - 1.5, "colorscale": steps, "showscale": False,
             "marker": {"opacity": 1, "line": {"width": 0}},
             "text": texts, "customdata": [p.name for p in places],
             "hovertemplate": f"<b>%{{customdata}}</b><br>{name} %{{text}}<extra></extra>", "hoverlabel": hover,
             "below": "above-figure",
         },
-        *_label_traces(base, theme),
         {
             "type": "scattermap", "mode": "text", "below": "", "lon": [p.lon for p in places], "lat": [p.lat for p in places],
             "text": labels, "textposition": "middle center", "hoverinfo": "skip",
             "textfont": {"size": 13 if dense else 16, "color": color("map-ink", theme), "family": MAP_FONT_FAMILY},
         },
     ]  # fmt: skip
-    traces += _event_traces(events, theme, lang, hover)
     west, south, east, north = base.bbox
+    # an alert of an area stands below the area's name, which has the same place
+    taken = {(p.lon, p.lat) for p in places}
+    below = (north - south) * EVENT_BELOW_SHARE
+    moved = [replace(e, lat=e.lat - below) if e.lat is not None and (e.lon, e.lat) in taken else e for e in events]
+    traces += _event_traces(moved, theme, lang, hover)
     return {
         "data": traces,
         "layout": {
             # a middling box; assets/app.js fits the city to the real one by `meta.bbox`
             "map": {"style": style(base, layer, theme), "fitbounds": False, "zoom": zoom_for(base.bbox),
                     "center": {"lon": (west + east) / 2, "lat": (south + north) / 2}},
-            "meta": {"bbox": [west, south, east, north]},
+            "meta": {"bbox": [west, south, east, north], "shown": shown_groups(base, layer, switched)},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": False, "uirevision": revision,
             "paper_bgcolor": color("map-bg", theme), "clickmode": "event",
         },
@@ -170,78 +163,6 @@ def zoom_for(bbox: tuple[float, float, float, float], width_px: float = 680, hei
     wide = max((east - west) / 360, 1e-6)
     tall = max(mercator(north) - mercator(south), 1e-6)
     return round(math.log2(min(width_px / 512 / wide, height_px / 512 / tall)), 2)
-
-
-def style(base: BaseMap, layer: str, theme: Theme) -> dict[str, Any]:
-    """The MapLibre style below a figure on `layer`: grey surroundings, land, water with shore lines, railways, boundary ribbon."""
-    def c(token: str) -> str:
-        return color(token, theme)
-
-    sources: dict[str, Any] = {
-        name: {"type": "geojson", "data": base.url(name)}
-        for name in ("neighbors", "outline", "districts", "water", "railways", "townships", "zones", "stations")
-        if name in base.layers
-    }
-    sources["graticule"] = {"type": "geojson", "data": graticule(base.bbox)}
-    layers: list[dict[str, Any]] = [{"id": "ground", "type": "background", "paint": {"background-color": c("map-bg")}}]
-
-    def add(source: str, id: str, kind: str, paint: dict[str, Any], **more: Any) -> None:
-        if source in sources:
-            layers.append({"id": id, "type": kind, "source": source, "paint": paint, **more})
-
-    round_lines = {"layout": {"line-join": "round", "line-cap": "round"}}
-    add("neighbors", "neighbor", "fill", {"fill-color": c("neighbor")})
-    add("neighbors", "neighbor-line", "line", {"line-color": c("neighbor-line"), "line-width": 0.8})
-    add("graticule", "graticule", "line", {"line-color": c("graticule"), "line-width": 0.7})
-    # the ribbon: flat wide lines under the land, so only their outer halves show
-    add("outline", "ribbon", "line", {"line-color": c("ribbon"), "line-width": 17, "line-opacity": 0.28}, **round_lines)
-    add("outline", "ribbon-2", "line", {"line-color": c("ribbon"), "line-width": 8, "line-opacity": 0.5}, **round_lines)
-    add("outline", "land", "fill", {"fill-color": c("land")})
-    # what stands for the place of the figure among the layers
-    layers.append({"id": "above-figure", "type": "background", "paint": {"background-opacity": 0}})
-    add("water", "water", "fill", {"fill-color": c("water"), "fill-opacity": 0.92})
-    add("water", "shore", "line", {"line-color": c("shore"), "line-width": 1.1}, **round_lines)
-    add("water", "shore-2", "line", {"line-color": c("shore"), "line-width": 0.7, "line-offset": -3,
-                                     "line-opacity": 0.45}, **round_lines)  # fmt: skip
-    add("railways", "rail", "line", {"line-color": c("rail"), "line-width": 1.4}, **round_lines)
-    add("railways", "rail-dash", "line", {"line-color": c("map-bg"), "line-width": 0.8, "line-dasharray": [5, 5]})
-    if layer == "townships":
-        # approximate lines are dashed, wherever they stand
-        dash = {"line-dasharray": [3, 2]} if layer in base.approximate else {}
-        add("townships", "township-line", "line", {"line-color": c("boundary"), "line-width": 0.9, "line-opacity": 0.7, **dash})
-    add("zones", "zone-line", "line", {"line-color": c("accent"), "line-width": 1.4, "line-opacity": 0.75,
-                                       "line-dasharray": [2, 2]})  # fmt: skip
-    add("districts", "district-line", "line", {"line-color": c("boundary"), "line-width": 1.2}, **round_lines)
-    add("outline", "boundary", "line", {"line-color": c("boundary"), "line-width": 2}, **round_lines)
-    return {"version": 8, "sources": sources, "layers": layers}
-
-
-def graticule(bbox: tuple[float, float, float, float]) -> dict[str, Any]:
-    """Meridians and parallels (WGS84 GeoJSON) over a box and half of it around, 3 to 8 each way."""
-    west, south, east, north = bbox
-    span = max(east - west, north - south)
-    step = next((s for s in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0) if span / s <= 6), 10.0)
-    w, e, s, n = west - span, east + span, max(south - span, -85.0), min(north + span, 85.0)
-
-    def lines(low: float, high: float) -> list[float]:
-        return [round(i * step, 4) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-    coordinates = [[[x, s], [x, n]] for x in lines(w, e)] + [[[w, y], [e, y]] for y in lines(s, n)]
-    return {"type": "Feature", "properties": {}, "geometry": {"type": "MultiLineString", "coordinates": coordinates}}
-
-
-def _label_traces(base: BaseMap, theme: Theme) -> list[dict[str, Any]]:
-    """Names of neighbours and water. As traces: a style may hold no text without a glyph address."""
-    return [
-        {
-            "type": "scattermap", "mode": "text", "below": "", "hoverinfo": "skip", "textposition": "middle center",
-            "lon": [x.lon for x in base.labels if x.layer == layer],
-            "lat": [x.lat for x in base.labels if x.layer == layer],
-            "text": [x.text for x in base.labels if x.layer == layer],
-            "textfont": {"size": 12, "color": color(token, theme), "family": MAP_FONT_FAMILY},
-        }
-        for layer, token in (("neighbors", "ink-3"), ("water", "shore-ink"))
-    ]  # fmt: skip
 
 
 def _event_traces(events: Sequence[Event], theme: Theme, lang: Lang, hover: dict[str, Any]) -> list[dict[str, Any]]:
@@ -275,24 +196,24 @@ def _range(low: float | None, high: float | None, metric: Metric, lang: Lang) ->
     return f"≥{words(low)}" if end is None else f"{words(low)}–{end}"
 
 
-def _spread(low: float, high: float, different: int, metric: Metric, theme: Theme, lang: Lang) -> list[MapClass]:
-    count = min(different, MAX_SPREAD_CLASSES)
-    fills = ramp(count, theme)
-    edges = [low + (high - low) * i / count for i in range(count + 1)]
-    ends = [f.number for f in formats.alike(edges, metric.unit, metric.decimals, lang)[0]]
-    if count == 1:
-        return [MapClass(low, None, fills[0], ends[0])]
-    return [
-        MapClass(edges[i], edges[i + 1] if i + 1 < count else None, fills[i], f"{ends[i]}–{ends[i + 1]}")
-        for i in range(count)
-    ]
+def _spread(values: Sequence[float], metric: Metric, theme: Theme, lang: Lang) -> list[MapClass]:
+    """Natural breaks; a class is written with the values it really holds, and begins halfway from the one below."""
+    tops = natural_breaks(values, MAX_SPREAD_CLASSES)
+    ordered, fills = sorted(values), ramp(len(tops), theme)
+    held = [[v for v in ordered if v <= top and (not i or v > tops[i - 1])] for i, top in enumerate(tops)]
+    words = [f.number for f in formats.alike([v for part in held for v in (part[0], part[-1])], metric.unit, metric.decimals, lang)[0]]
+    edges = [held[0][0], *((below[-1] + above[0]) / 2 for below, above in zip(held, held[1:], strict=False))]
+    found = []
+    for i, edge in enumerate(edges):
+        first, last = words[2 * i], words[2 * i + 1]
+        found.append(MapClass(edge, edges[i + 1] if i + 1 < len(edges) else None, fills[i], first if first == last else f"{first}–{last}"))
+    return found
 
 
 def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metric, lang: Lang, *, id: str) -> Any:
     """The classes as swatches with words, "no data" where an area has none, and what the classes rest on."""
-    rows = [(c.fill, c.label) for c in scale]
-    items = [html.Li([html.Span(className="swatch", style={"backgroundColor": fill}), label]) for fill, label in rows]
-    if not rows or any(r.value is None for r in readings):
+    items = [html.Li([html.Span(CLASS_SIGNS[i], className="swatch", style={"backgroundColor": c.fill}), c.label]) for i, c in enumerate(scale)]
+    if not scale or any(r.value is None for r in readings):
         items.append(html.Li([html.Span(className="swatch is-no-data"), t("map.no_value", lang)]))
     basis = ""
     if metric.thresholds and metric.standard:

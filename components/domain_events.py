@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.city_map import BaseMap
 from components.dots import site_map
 from components.i18n import Lang, pick
+from components.map_style import BaseMap
 from components.theme import FONT_FAMILY, Theme, color
 from data_pipeline.queries.types import Event
 

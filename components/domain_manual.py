@@ -38,7 +38,7 @@ def entry(metric: Metric, lang: Lang) -> html.Article:
         rows = [", ".join(f"{key} = {value}" for key, value in row.items()) for row in example.rows[:6]]
         if len(example.rows) > len(rows):
             rows.append(word("more", lang, n=len(example.rows) - len(rows)))
-        examples.append(html.Section([html.H3([word("example", lang), " ", html.Code(example.says)]),
+        examples.append(html.Section([html.H3([word("example", lang), " ", html.Span(example.shows(lang), className="manual-example")]),
                                       html.Pre("\n".join(rows), className="sql"),
                                       html.P([html.B(("，" if lang == "zh" else ", ").join(parts)), html.Small(html.Code(example.source))])]))  # fmt: skip
     return html.Article(

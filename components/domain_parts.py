@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from dash import html
 
-from components import figures, formats, strip
+from components import drawer_statistics, figures, formats, strip
 from components.i18n import Lang, pick, t
 from components.ids import live_id
 from components.table import table
 from data_pipeline.metrics import Metric
+from data_pipeline.queries.judged import Anomaly
 from data_pipeline.queries.types import Card, Reading
 
 Pair = tuple[Card, Metric]
@@ -28,6 +29,37 @@ def section(name: Any, cards: Sequence[Pair], tz: ZoneInfo, lang: Lang, now_utc:
 def is_unusual(card: Card) -> bool:
     """Whether the figure lies outside its usual range, on either side, and may be judged."""
     return figures.usable(card.reading) and strip.deviation(card.reading.value, card.band) != 0
+
+
+def flagged(
+    found: Sequence[tuple[Anomaly, Metric, str]], judged: int, false_a_day: float, tz: ZoneInfo, lang: Lang, now_utc: datetime, *, id: str,
+    limit: int,
+) -> html.Div:  # fmt: skip
+    """Readings that chance hardly explains, the least likely first, each with what it was judged by.
+
+    Parameters
+    ----------
+    found : sequence of (reading with its test, metric, name of the area or "" for the city)
+    judged : readings tested in the whole city; 0 says that nothing could be judged yet
+    false_a_day : false flags to expect a day in the whole city
+    """
+    rate = formats.number(false_a_day, 1)
+    if not found:
+        words = t("statistics.flagged_none", lang, n=formats.number(judged, 0), f=rate) if judged else t("statistics.not_judged", lang)
+        return html.Div(html.P(words, className="note"), id=id, className="unusual is-flagged")
+    lines = []
+    for item, metric, area in found[:limit]:
+        value = formats.figure(item.reading.value, metric.unit, metric.decimals, lang)
+        name = pick(metric.name_zh, metric.name_en, lang)
+        bad = strip.is_bad(item.side, metric.better)
+        side = t("band.short_above" if item.side > 0 else "band.short_below", lang)
+        words = [side, "，" if lang == "zh" else ", ", drawer_statistics.unusual_words(item, metric, lang), " · ",
+                 formats.period(item.reading, tz, lang, now_utc)]  # fmt: skip
+        lines.append(_line([html.B(area), " ", name] if area else name, f"{area} {name}".strip(), value, words, bad, item.reading, lang))
+    notes = [t("domains.more_unusual", lang, n=len(found) - limit)] if len(found) > limit else []
+    notes.append(t("statistics.flagged_note", lang, n=rate))
+    return html.Div([html.Ol(lines, className="unusual-list"), *(html.P(note, className="note") for note in notes)], id=id,
+                    className="unusual is-flagged")  # fmt: skip
 
 
 def unusual(
@@ -60,16 +92,20 @@ def _unusual_line(card: Card, metric: Metric, area: str, bad: bool, lang: Lang) 
     name = pick(metric.name_zh, metric.name_en, lang)
     side = strip.deviation(card.reading.value, card.band)
     words = t("band.short_above" if side > 0 else "band.short_below", lang)
-    spoken = f"{area} {name}".strip()
+    range_words = [words, "，" if lang == "zh" else ", ", strip.band_label(card.band, metric.unit, metric.decimals, lang)]
+    return _line([html.B(area), " ", name] if area else name, f"{area} {name}".strip(), value, range_words, bad, card.reading, lang)
+
+
+def _line(name: Any, spoken: str, value: formats.Figure, words: list[Any], bad: bool, reading: Reading, lang: Lang) -> html.Li:
+    """A figure with what is said about it, opening its provenance."""
     return html.Li(
         html.Button(
             [
-                html.Span([html.B(area), " ", name] if area else name, className="unusual-name", title=spoken),
+                html.Span(name, className="unusual-name", title=spoken),
                 html.Span(figures.number_children(value), className="unusual-value"),
-                html.Small([words, "，" if lang == "zh" else ", ", strip.band_label(card.band, metric.unit, metric.decimals, lang)],
-                           className="row-words is-alert" if bad else "row-words"),
+                html.Small(words, className="row-words is-alert" if bad else "row-words"),
             ],
-            className="unusual-line is-bad" if bad else "unusual-line", **figures.figure_props(card.reading, spoken, value, lang),
+            className="unusual-line is-bad" if bad else "unusual-line", **figures.figure_props(reading, spoken, value, lang),
         )
     )  # fmt: skip
 

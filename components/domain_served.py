@@ -12,7 +12,8 @@ from components.i18n import Lang, pick, t
 from components.ledger_list import clause_facts
 from components.states import mark
 from components.table import table
-from data_pipeline.plans.served import ServedSystem, Service
+from data_pipeline.plans import SystemMetrics
+from data_pipeline.plans.served import ServedSystem
 
 Link = tuple[str, str]
 
@@ -41,7 +42,7 @@ def systems_table(systems: Sequence[ServedSystem], lang: Lang, metric_link: Call
     rows = []
     for system in sorted(systems, key=lambda s: (s.is_served, not s.missing)):
         name = pick(system.name_zh, system.name_en, lang)
-        facts = clause_facts(system.clause, [plan.domain_words(system.domain, lang), t(f"ledger.role.{system.role}", lang)], lang)
+        facts = clause_facts(system.clause, [plan.domain_words(system.domain, lang), t(f"ledger.role.{system.dashboard_role}", lang)], lang)
         lines = [_service(service, lang, metric_link, view_link) for service in system.services if service.output in system.outputs]
         state = "none" if not system.is_served else "part" if system.missing else "whole"
         # word for word as the plan's table has them
@@ -54,9 +55,9 @@ def systems_table(systems: Sequence[ServedSystem], lang: Lang, metric_link: Call
     return table([t(f"served.col_{c}", lang) for c in ("system", "by", "missing", "state")], rows, lang, class_name="wide-table served-table")
 
 
-def _service(service: Service, lang: Lang, metric_link: Callable[[str], Link | None], view_link: Callable[[str], Link]) -> html.Div:
+def _service(service: SystemMetrics, lang: Lang, metric_link: Callable[[str], Link | None], view_link: Callable[[str], Link]) -> html.Div:
     links: list[Any] = []
-    for metric in service.metrics:
+    for metric in service.metric_ids:
         found = metric_link(metric)
         links += [t("ledger.comma", lang)] if links else []
         links.append(html.A(found[0], href=found[1]) if found else metric)
@@ -64,7 +65,7 @@ def _service(service: Service, lang: Lang, metric_link: Callable[[str], Link | N
     by = [*links, " · "] if links else []
     # the plan's outputs stand in English; the pack says each in Chinese
     label = service.how if lang == "zh" and service.how else html.Code(service.output)
-    return html.Div([html.Span(label, className="served-output", title=service.output), html.Span([*by, html.A(name, href=href)])])
+    return html.Div([html.Span(label, className="served-output"), html.Span([*by, html.A(name, href=href)])])
 
 
 def heavy_table(heavy: Sequence[tuple[str, str, int]], titles: Mapping[str, str], names: Mapping[str, str], most: int, lang: Lang) -> html.Section:

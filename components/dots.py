@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from components.city_map import BaseMap, style, zoom_for
+from components.city_map import zoom_for
+from components.i18n import Lang
+from components.map_style import BaseMap, style
 from components.theme import FONT_FAMILY, Theme, color
 from data_pipeline.queries.types import Site
 
@@ -62,6 +64,25 @@ def with_sites(
     placed = [s for s in sites if s.lon is not None and s.lat is not None]
     figure["data"] += [_dots([s for s in placed if s.site_id != current], href, words, theme, size, "accent"),
                        _dots([s for s in placed if s.site_id == current], href, words, theme, 15, "ink")]  # fmt: skip
+    return figure
+
+
+def with_tiles(figure: dict[str, Any], url: str, site_url: str, theme: Theme, lang: Lang) -> dict[str, Any]:
+    """The figure with the points of vector tiles, however many; `assets/map.js` puts them on the map and follows a click.
+
+    Parameters
+    ----------
+    url : address of the tiles on this server, with `{z}/{x}/{y}`
+    site_url : address of a place's page, with `{id}`
+    """
+    figure["layout"]["meta"]["tiles"] = {
+        "url": url, "site": site_url, "name": f"name_{lang}" if lang == "en" else "name",
+        # far away a dot stands for the places around it and grows with them; colour is not needed to tell how many
+        "paint": {"circle-color": color("accent", theme), "circle-opacity": 0.85, "circle-stroke-color": color("map-bg", theme),
+                  "circle-stroke-width": 0.6,
+                  "circle-radius": ["interpolate", ["linear"], ["zoom"], 7, ["+", 1.2, ["min", 5, ["sqrt", ["get", "n"]]]],
+                                    14, ["+", 3.5, ["min", 4, ["sqrt", ["get", "n"]]]]]},
+    }  # fmt: skip
     return figure
 
 

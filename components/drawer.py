@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 from dash import html
 
-from components import cells, formats
-from components.figures import number_children
+from components import cells, drawer_statistics, formats
+from components.figures import class_name, number_children
 from components.i18n import Lang, has, pick, t
+from components.source_line import SourceLine, buttons, data_props
 from components.states import mark
 from components.table import table
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.types import Delivery, Provenance, Reading
+from data_pipeline.queries.judged import Provenance
+from data_pipeline.queries.types import Delivery, Reading
 
 MAX_FILES, MAX_SAMPLE_COLUMNS = 8, 6
 
@@ -51,12 +53,13 @@ def shell(lang: Lang) -> html.Div:
 
 def provenance(
     item: Provenance, metric: Metric, area_name: str, tz: ZoneInfo, lang: Lang, api_href: str,
-    suppliers: Mapping[str, str] | None = None, manual_href: str = "",
+    suppliers: Mapping[str, str] | None = None, manual_href: str = "", source: SourceLine | None = None,
 ) -> html.Div:  # fmt: skip
     """Everything behind one figure, in the order an official asks: what, how, when, from where.
 
     `suppliers`: supplier as delivered → its name in `lang`; one without a name stands as delivered.
-    `manual_href`: the metric's page of the manual; empty leaves the link out.
+    `manual_href`: the metric's page of the manual; empty leaves the link out. `source`: what a picture or file
+    of the figure says about itself; with one the figure can be watched and taken along.
     """
     reading = item.reading
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang, exact=True)
@@ -66,16 +69,19 @@ def provenance(
         [
             html.P([area_name, " · ", formats.period(reading, tz, lang)], className="drawer-place"),
             html.H3(name, className="drawer-name"),
-            html.P(number_children(value), className="drawer-value" if value.is_value else "drawer-value is-empty"),
+            html.P([*number_children(value), *([html.Span(kind, className="class-words")] if (kind := class_name(reading.value, metric, lang)) else [])],
+                   className="drawer-value" if value.is_value else "drawer-value is-empty"),
             html.P([mark(w, "warn" if reading.status == "stale" else "plain")
                     for w in formats.status_words(reading, tz, lang)] + _origin_marks(reading, lang),
                    className="drawer-marks"),
+            *([_tools(reading, value, source, lang)] if source else []),
             _section(t("drawer.says", lang), html.P(pick(item.says_zh, item.says_en, lang))),
             _section(t("drawer.does_not_say", lang), html.P(pick(item.does_not_say_zh, item.does_not_say_en, lang))),
             _section(t("drawer.formula", lang), html.P(item.formula, className="formula"), _terms(reading, metric, lang)),
             *([_section(t("drawer.assumption", lang), html.P(assumption))] if assumption else []),
             _section(t("drawer.standard", lang), html.P(_standard(item, lang))),
-            _facts(item, tz, lang),
+            _facts(item, metric, tz, lang),
+            *drawer_statistics.history(item, metric, tz, lang),
             _section(t("drawer.files", lang), *_files(item.deliveries, tz, lang, suppliers or {})),
             *_sample(item, lang),
             html.Details([html.Summary(t("drawer.sql", lang)), html.Pre(item.sql, className="sql")]),
@@ -85,6 +91,16 @@ def provenance(
         ],
         className="provenance",
     )  # fmt: skip
+
+
+def _tools(reading: Reading, value: formats.Figure, source: SourceLine, lang: Lang) -> html.Div:
+    """Watch it, or take it along as picture or rows."""
+    star = html.Button(
+        [html.Span(f"☆ {t('watch.add', lang)}", className="star-off"), html.Span(f"★ {t('watch.remove', lang)}", className="star-on")],
+        className="button star",
+        **{"data-do": "star", "aria-pressed": "false", "data-watch": f"{reading.metric}|{reading.area}|{reading.grain}"},
+    )  # fmt: skip
+    return html.Div([star, *buttons(source, lang, "button")], className="drawer-tools", **{"data-value": value.text, **data_props(source)})
 
 
 def _terms(reading: Reading, metric: Metric, lang: Lang) -> Any:
@@ -98,7 +114,7 @@ def _terms(reading: Reading, metric: Metric, lang: Lang) -> Any:
     )  # fmt: skip
 
 
-def _facts(item: Provenance, tz: ZoneInfo, lang: Lang) -> html.Dl:
+def _facts(item: Provenance, metric: Metric, tz: ZoneInfo, lang: Lang) -> html.Dl:
     reading = item.reading
     if reading.expected_n and reading.reported_n is not None:
         complete = t(
@@ -116,6 +132,7 @@ def _facts(item: Provenance, tz: ZoneInfo, lang: Lang) -> html.Dl:
         (t("drawer.records", lang), t("drawer.records_value", lang, n=formats.number(item.records_n, 0))),
         (t("drawer.kind", lang), f"{_kind(item.kind, lang)} · {_origin(reading, lang)}"),
         (t("drawer.status", lang), t(f"drawer.status_{reading.status}", lang)),
+        *drawer_statistics.facts(item, metric, lang),
     ]
     if reading.children_expected:
         rows.insert(4, ("", t("drawer.children", lang, reported=reading.children_reported or 0,

@@ -40,11 +40,12 @@ def kpi_card(
     elif outside:
         foot.append(mark(outside, "alert" if bad else "plain"))
     else:
-        foot.append(html.Span(formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive), className="kpi-period"))
+        period = formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)
+        foot.append(html.Span(" · ".join(w for w in (period, formats.interval_words(reading, lang)) if w), className="kpi-period"))
     return html.Button(
         [
             html.Span(html.Span(name, className="kpi-name-text", title=name), className="kpi-name"),
-            html.Span(number_children(value), className="kpi-value" if value.is_value else "kpi-value is-empty"),
+            html.Span([*number_children(value), *_class_mark(card, metric, lang)], className="kpi-value" if value.is_value else "kpi-value is-empty"),
             strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
             html.Span(changes(card, metric, lang), className="kpi-changes"),
@@ -76,6 +77,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
         note = t("band.short_above" if side > 0 else "band.short_below", lang)
     else:
         note = formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)
+        note = " · ".join(w for w in (note, formats.interval_words(reading, lang)) if w)
     marks = _simulated(reading, lang)
     kind = "row-note"
     if reading.status == "stale":
@@ -93,7 +95,7 @@ def figure_row(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: da
             ),
             strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
-            html.Span(number_children(value), className="row-value" if value.is_value else "row-value is-empty"),
+            html.Span([*number_children(value), *_class_mark(card, metric, lang)], className="row-value" if value.is_value else "row-value is-empty"),
         ],
         **({"id": live_id(region, metric.id)} if region else {}),
         className=f"figure-row {state_class(reading, bad)}",
@@ -131,6 +133,29 @@ def number_children(value: formats.Figure) -> list[Any]:
     if value.unit:
         children.append(html.Span(value.unit, className="unit"))
     return children
+
+
+def class_name(value: float | None, metric: Metric, lang: Lang) -> str:
+    """The class of the metric's thresholds a value falls in; empty without value or classes."""
+    named = [pick(step.zh, step.en, lang) for step in metric.thresholds if value is not None and value >= step.at_least]
+    return named[-1] if named else ""
+
+
+def class_words(card: Card, metric: Metric, lang: Lang) -> str:
+    """The class a figure falls in and what decided it: "轻度污染 · 首要污染物 PM2.5"; empty where the metric has no classes."""
+    if card.reading.value is None:
+        return ""
+    named = class_name(card.reading.value, metric, lang)
+    found = [named] if named else []
+    short = [pick(d.zh, d.en, lang) for d in metric.decided_by if d.metric in card.deciders]
+    if short:
+        found.append(f"{pick(metric.decider_zh, metric.decider_en, lang)} {('、' if lang == 'zh' else ', ').join(short)}")
+    return " · ".join(found)
+
+
+def _class_mark(card: Card, metric: Metric, lang: Lang) -> list[Any]:
+    words = class_words(card, metric, lang)
+    return [html.Span(words, className="class-words", title=words)] if words else []
 
 
 def changes(card: Card, metric: Metric, lang: Lang) -> list[Any]:

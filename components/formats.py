@@ -14,6 +14,7 @@ from data_pipeline.times import to_local
 
 # Units whose large values are told in 万 and 亿 (or million, billion).
 SCALED_UNITS = frozenset({"count", "persons", "kwh", "mwh", "kw", "mw", "yuan", "usd", "km", "m3", "tonnes", "tce", "customer_hours"})
+WIDE_INTERVAL = 0.05  # a share known no better than this says so beside it
 SIGNED_ARROWS = {"up": "↑", "down": "↓", "flat": "→"}
 
 
@@ -198,23 +199,43 @@ def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime |
         late = age(reading.late_s or 0, lang)
         as_of = moment(reading.data_as_of_utc, tz, lang, now_utc)
         words.append(t("state.stale", lang, time=as_of, age=late))
+        words.append(children_words(reading, lang))
     elif reading.status == "partial" and not reading.is_open:
         words.append(partial_words(reading, lang))
+    elif not reading.is_open:
+        words.append(children_words(reading, lang))
     if reading.place_approximate:
         words.append(t("state.approximate", lang))
     return [word for word in words if word]
 
 
+def children_words(reading: Reading, lang: Lang) -> str:
+    """"12/14 districts reported" where an area below lacks a value it usually has; else empty."""
+    reported, expected = reading.children_reported, reading.children_expected
+    if not expected or reported is None or reported >= expected:
+        return ""
+    key = f"state.partial_{reading.children_level}" if reading.children_level else "state.partial_children"
+    return t(key, lang, reported=reported, expected=expected)
+
+
 def partial_words(reading: Reading, lang: Lang) -> str:
     """"12/14 reported" where areas report, else the share of reports received; empty where unknown."""
-    reported, expected = reading.children_reported, reading.children_expected
-    if expected and reported is not None and reported < expected:
-        return t("state.partial_children", lang, reported=reported, expected=expected)
+    of_areas = children_words(reading, lang)
+    if of_areas:
+        return of_areas
     if reading.completeness is None:
         return ""
     # rounding up to 100 % would deny what is missing
     received = min(reading.completeness, 0.999) if reading.completeness < 1 else 1.0
     return t("state.partial", lang, share=share(received, lang, 1 if received > 0.99 else 0))
+
+
+def interval_words(reading: Reading, lang: Lang) -> str:
+    """"95%: 83.9–92.6%" where a share rests on so few cases that its interval spans `WIDE_INTERVAL` and more; else empty."""
+    if reading.interval is None or reading.interval[1] - reading.interval[0] < WIDE_INTERVAL:
+        return ""
+    low, high = reading.interval
+    return t("statistics.interval_short", lang, low=number(low, 0, 100), high=number(high, 0, 100))
 
 
 def simulated_words(simulated_share: float | None, lang: Lang) -> str:

@@ -14,7 +14,7 @@ from components.ledger_target import Said, evidence, person, said_words
 from components.ledger_words import (
     amount,
     day,
-    method_words,
+    forecast_basis,
     owner_names,
     reason_words,
     span,
@@ -92,7 +92,7 @@ def _formulas(row: LedgerTarget, ledger: Ledger, lang: Lang) -> list[Any]:
         lines.append(t("ledger.drawer.best", lang, pace=amount(pace.best_per_month, target, lang), n=pace.best_window_months))
     if pace.forecast is not None:
         guess = pace.forecast
-        lines.append(t("ledger.drawer.forecast", lang, method=method_words(guess.method, lang), n=guess.n, date=day(guess.on, lang),
+        lines.append(t("ledger.drawer.forecast", lang, method=forecast_basis(guess, lang), n=guess.n, date=day(guess.on, lang),
                        value=amount(guess.value, target, lang), span=span(guess.low, guess.high, target, lang),
                        level=round(guess.level * 100)))  # fmt: skip
     return [html.Section([html.H4(t("ledger.drawer.how", lang)), *(html.P(line, className="formula") for line in lines)])]

@@ -17,12 +17,11 @@ from components.ledger_list import ListWords, clause_facts, figure_key
 from components.ledger_words import (
     amount,
     day,
+    forecast_note,
     join,
-    method_words,
     owner_names,
     reason_words,
     simulated_mark,
-    span,
     stamp,
     status_mark,
     target_name,
@@ -79,9 +78,7 @@ def figures(row: LedgerTarget, words: ListWords) -> html.Div:
         cells.append(("seasonal", amount(pace.expected_seasonal, target, lang), t("ledger.seasonal_note", lang)))
     if pace.forecast is not None:
         guess = pace.forecast
-        said = t("ledger.forecast_note", lang, span=span(guess.low, guess.high, target, lang), level=round(guess.level * 100),
-                 method=method_words(guess.method, lang))  # fmt: skip
-        cells.append(("forecast", amount(guess.value, target, lang), f"{day(guess.on, lang)} · {said}"))
+        cells.append(("forecast", amount(guess.value, target, lang), f"{day(guess.on, lang)} · {forecast_note(guess, target, lang)}"))
     if row.done_on is not None:
         cells.append(("reached", day(row.done_on, lang), ""))
     else:
@@ -157,7 +154,7 @@ def owners(row: LedgerTarget, words: ListWords) -> html.Dl:
 
     lead = linked(row.leads)
     rows: list[tuple[str, Any]] = [
-        ("lead", [*(lead if isinstance(lead, list) else [lead]), *simulated_mark(row.is_simulated, lang)]),
+        ("lead", [*(lead if isinstance(lead, list) else [lead]), " ", *simulated_mark(row.is_simulated, lang)]),
         ("shared", linked(row.shares)),
         ("lead_basis", t(f"ledger.basis.{row.clause.lead_basis}", lang) if has(f"ledger.basis.{row.clause.lead_basis}", lang) else None),
         ("deadline", plan.deadline_words(target, lang, words.on)),

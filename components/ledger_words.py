@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from dash import html
 from components import formats
 from components.i18n import Lang, has, pick, t
 from components.svg import Svg
-from data_pipeline.ledger.types import STATUSES, LedgerTarget, PaceStatus
+from data_pipeline.ledger.types import COUNTED_UNITS, STATUSES, Forecast, LedgerTarget, PaceStatus
 from data_pipeline.queries.types import Target
 from data_pipeline.times import to_local
 
@@ -80,7 +81,9 @@ def amount(value: float | None, target: Target, lang: Lang, *, signed: bool = Fa
 
 
 def span(low: float, high: float, target: Target, lang: Lang) -> str:
-    """An interval in the target's unit, the unit once."""
+    """An interval in the target's unit, the unit once; of what is counted in whole ones the whole numbers around it."""
+    if target.unit_zh in COUNTED_UNITS:
+        low, high = math.floor(low), math.ceil(high)
     shown = max(digits(v, target.value) for v in (low, high))
     figures = [formats.number(v, shown) for v in (low, high)]
     unit = target_unit(target, lang)
@@ -124,6 +127,18 @@ def method_words(method: str, lang: Lang) -> str:
     """The words for a forecast's method; an unknown one as it is."""
     key = f"ledger.method.{method}"
     return t(key, lang) if has(key, lang) else method
+
+
+def forecast_basis(guess: Forecast, lang: Lang) -> str:
+    """The method of a forecast, and how often it was tried on the target's own past for the width of its interval."""
+    method = method_words(guess.method, lang)
+    return t("ledger.forecast_basis", lang, method=method, n=guess.trials) if guess.trials else method
+
+
+def forecast_note(guess: Forecast, target: Target, lang: Lang) -> str:
+    """The interval of a forecast, its level and what it rests on."""
+    within = span(guess.low, guess.high, target, lang)
+    return t("ledger.forecast_note", lang, span=within, level=round(guess.level * 100), method=forecast_basis(guess, lang))
 
 
 def simulated_mark(is_simulated: bool, lang: Lang) -> list[html.Span]:

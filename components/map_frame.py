@@ -38,6 +38,16 @@ def scale_bar(lang: Lang) -> html.Div:
                        "aria-label": t("map.scale", lang)})  # fmt: skip
 
 
+def layer_switch(groups: Sequence[tuple[str, bool, str]], lang: Lang, *, id: str) -> html.Details:
+    """The layers of the base map as switches: (group, whether it stands, address with it turned). `assets/map.js` turns them in place."""
+    links = [
+        html.A([html.Span(className=f"layer-sign is-{group}"), t(f"map.layer_{group}", lang)], href=href, className="is-on" if shown else "",
+               role="switch", **{"aria-checked": "true" if shown else "false", "data-group": group})
+        for group, shown, href in groups
+    ]  # fmt: skip
+    return html.Details([html.Summary(t("map.layers", lang)), html.Div(links, id=id)], className="map-layers")
+
+
 def approval(city: Pack, lang: Lang) -> str:
     """The map's approval number as entered in the pack, or that the operator has to enter it."""
     number = city.map_approval_number

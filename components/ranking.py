@@ -57,6 +57,9 @@ def ranking(
     children: list[Any] = [html.Ol(lines, className="ranking-list")]
     if len(shown) < len(rows):
         children.append(html.P(t("map.more", lang, n=len(rows), shown=len(shown)), className="note"))
+    late = next((r for r in shown if r.status == "stale"), None)
+    if late is not None:
+        children.append(html.P(formats.status_words(late, tz, lang, now_utc)[0], className="note tone-warn"))
     return html.Div(children, id=id, className="ranking")
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from dash import html
@@ -19,13 +18,25 @@ from dash.development.base_component import Component
 from components import formats
 from components.i18n import Lang, catalogue, has, pick, t
 from components.ledger_projects import stage_word
-from components.ledger_target import person
+from components.ledger_target import evidence, person
 from components.ledger_words import owner_names
 from components.states import empty, mark
 from components.table import table
-from data_pipeline.ledger.types import MOST_EVIDENCE, NOTE_LENGTH, REASON_LENGTH, STAGES, Due, Finding, ReportEntry
+from data_pipeline.ledger.types import (
+    MOST_EVIDENCE,
+    NOTE_LENGTH,
+    REASON_LENGTH,
+    STAGES,
+    WITHDRAWN,
+    Due,
+    EntryState,
+    Finding,
+    Past,
+    ReportEntry,
+)
 
 Field = dict[str, Any]
+MOST_PAST = 60  # accepted reports that can be taken back on the page
 
 
 class ActionForm(Component):
@@ -97,13 +108,13 @@ class ReportWords:
 
 
 def form_words(lang: Lang) -> dict[str, str]:
-    """Every text the browser may need for the answer of a form: `reports.act.*`, `reports.find.*` and stages."""
+    """Every text the browser may need for the answer of a form: `reports.act.*`, `.find.*`, `.field.*`, states and stages."""
     found: dict[str, str] = {}
     for key, text in catalogue(lang).items():
-        for prefix in ("reports.act.", "reports.find.", "ledger.stage."):
+        for prefix in ("reports.act.", "reports.find.", "reports.field.", "ledger.stage."):
             if key.startswith(prefix):
                 found[key.removeprefix("reports.").removeprefix("ledger.")] = text
-    return found
+    return found | {f"state.{state}": t(f"reports.state_{state}", lang) for state in get_args(EntryState)}
 
 
 # ---------------------------------------------------------------------- what is due
@@ -192,6 +203,10 @@ def said_words(entry: ReportEntry, lang: Lang, unit: str = "") -> str:
 def finding_words(finding: Finding, lang: Lang) -> str:
     """A finding of the checks as a sentence; stages by their words."""
     args = {k: stage_word(v, lang) if k in ("got", "before") and has(f"ledger.stage.{v}", lang) else v for k, v in finding.args.items()}
+    if has(key := f"reports.field.{args.get('name')}", lang):
+        args["name"] = t(key, lang)
+    if args.get("near"):
+        args["near"] = t("reports.find.near", lang, near=args["near"])
     return t(f"reports.find.{finding.code}", lang, **args)
 
 
@@ -238,6 +253,30 @@ def entry_form(item: Due, words: ReportWords, department: str, replaces: str = "
     )  # fmt: skip
 
 
+def withdrawal_form(item: Due, past: Sequence[Past], words: ReportWords, department: str) -> html.Details | None:
+    """Taking back an accepted report that should not be there at all; None where nothing is accepted. Newest data first."""
+    if not past:
+        return None
+    lang = words.lang
+    unit = pick(item.unit_zh, item.unit_en, lang)
+    said = [[p.data_on.isoformat(), f"{p.data_on.isoformat()} · {_past_words(p, unit, lang)}"] for p in reversed(past[-MOST_PAST:])]
+    fields: list[Field] = [
+        {"name": "data_on", "type": "select", "label": t("reports.withdraw_which", lang), "options": said, "required": True},
+        {"name": "reason", "type": "textarea", "label": t("reports.withdraw_why", lang), "length": REASON_LENGTH, "wide": True, "required": True},
+    ]
+    fixed = {"city": words.city, "subject": item.subject, "subject_id": item.subject_id, "department": department, "stage": WITHDRAWN}
+    form = ActionForm(action="submit", fixed=fixed, fields=fields, buttons=[("submit", t("reports.withdraw_send", lang))], words=form_words(lang),
+                      id=f"withdrawal-{item.subject_id}", className="if-report")  # fmt: skip
+    head = html.Summary(t("reports.withdraw_head", lang))
+    return html.Details([head, html.P(t("reports.withdraw_note", lang), className="note"), form], className="withdrawal if-report")
+
+
+def _past_words(past: Past, unit: str, lang: Lang) -> str:
+    parts = [] if past.value is None else [f"{past.value:,.10g} {unit}".strip()]
+    parts += [stage_word(past.stage, lang)] if past.stage else []
+    return " · ".join(parts) or "—"
+
+
 def template_form(lang: Lang) -> ActionForm:
     """Sending a filled template back."""
     field = {"name": "file", "type": "files", "label": t("reports.template_file", lang), "accept": ".xlsx", "length": 1, "required": True}
@@ -274,7 +313,7 @@ def entry_card(entry: ReportEntry, words: ReportWords, reviewing: bool) -> html.
         lines.append(html.P(t("reports.reason_words", lang, text=entry.reason)))
     lines += [html.P([mark(t("reports.warned", lang), "warn"), " ", finding_words(Finding.unpacked(warning), lang)], className="entry-warning") for warning in entry.warnings]
     if entry.evidence:
-        lines.append(html.P([t("reports.evidence", lang), *_evidence(entry.evidence, lang)], className="entry-evidence"))
+        lines.append(html.P([t("reports.evidence", lang), *(part for proof in entry.evidence for part in (" ", evidence(proof, lang)))], className="entry-evidence"))
     if entry.review_note:
         lines.append(html.P(t("reports.note_words", lang, text=entry.review_note)))
     if entry.replaces:
@@ -288,18 +327,6 @@ def _by(key: str, name: str, known: bool, at_utc: datetime, words: ReportWords) 
     when = formats.moment(at_utc, words.tz, words.lang, words.now_utc)
     shown = person(name, known, words.lang)
     return html.Span([t(key, words.lang), " ", *(shown if isinstance(shown, list) else [shown]), " ", when])
-
-
-def _evidence(items: Sequence[str], lang: Lang) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        digest, _, name = item.partition(":")
-        if item.startswith(("http://", "https://")):
-            link = html.A(item, href=item, target="_blank", rel="noopener noreferrer nofollow")
-        else:
-            link = html.A(name, href=f"/api/v1/reports/evidence/{digest}?{urlencode({'name': name})}", title=f"SHA-256 {digest}", download=name, **{"data-native": "true"})
-        found += [" ", link]
-    return found
 
 
 def _acts(entry: ReportEntry, words: ReportWords, reviewing: bool) -> list[Any]:

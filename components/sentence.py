@@ -20,6 +20,7 @@ from components.i18n import Lang, pick, t
 from components.strip import deviation, is_bad
 from components.ticker import SIGNAL_SEVERITIES
 from data_pipeline.metrics import Metric
+from data_pipeline.queries.judged import Anomaly
 from data_pipeline.queries.types import Band, Card, Event, Source
 
 MAX_NAMED = 2
@@ -62,6 +63,7 @@ def deviations(cards: Sequence[tuple[Card, Metric]]) -> list[Deviation]:
 def parts(
     city_zh: str, city_en: str, area_names: dict[str, str], headline: Sequence[tuple[Card, Metric]],
     elsewhere: Sequence[tuple[Card, Metric]], events: Sequence[Event], sources: Sequence[Source], lang: Lang,
+    flagged: Sequence[tuple[Anomaly, Metric]] = (),
 ) -> list[Part]:  # fmt: skip
     """The clauses, in order: state of the city, what deviates, alerts, what is late or missing.
 
@@ -69,6 +71,8 @@ def parts(
     ----------
     headline : (card, metric) of the city's headline figures
     elsewhere : (card, metric) of single districts, to name where a deviation lies
+    flagged : (reading with its test, metric)
+        Readings that chance hardly explains, the least likely first: their number and the first are told.
     """
     city = pick(city_zh, city_en, lang)
     present = [usable(card.reading) for card, _ in headline]
@@ -85,6 +89,7 @@ def parts(
     else:
         clauses.append(Part(t("sentence.calm", lang, city=city)))
     clauses += [_named(d, area_names, lang) for d in _one_per_metric(found)[:MAX_NAMED]]
+    clauses += [_beyond_chance(flagged, area_names, lang)] if flagged else []
     clauses += _counts(alerts, headline, sources, lang)
     return clauses
 
@@ -124,6 +129,15 @@ def _named(item: Deviation, area_names: dict[str, str], lang: Lang) -> Part:
     if area and metric[:1].isascii() and lang == "zh":
         area += " "
     return Part(t(key, lang, area=area, metric=metric).strip(), "alert", item)
+
+
+def _beyond_chance(flagged: Sequence[tuple[Anomaly, Metric]], area_names: dict[str, str], lang: Lang) -> Part:
+    first, metric = flagged[0]
+    item = Deviation(Card(first.reading, None, None, None, ()), metric, first.side, abs(first.z))
+    name = re.sub(r"\s*[（(].*?[）)]", "", pick(metric.name_zh, metric.name_en, lang))
+    side = t("statistics.high" if first.side > 0 else "statistics.low", lang)
+    text = t("statistics.sentence", lang, n=len(flagged), area=area_names.get(first.reading.area, ""), metric=name, side=side)
+    return Part(" ".join(text.split()), "warn", item)
 
 
 def _counts(

@@ -55,7 +55,7 @@ def strip(
 
     parts: list[Part] = []
     if len(bands) == len(values) > 1:
-        shape = _ribbon([None if one is None else (y(one.low), y(one.high)) for one in bands], COURSE_END / (len(values) - 1))
+        shape = ribbon([None if one is None else (y(one.low), y(one.high)) for one in bands], COURSE_END / (len(values) - 1))
         if shape:
             parts.append(("path", {"className": "band-area", "d": shape}))
     if band:
@@ -80,8 +80,8 @@ def strip(
     return Svg(parts, viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}", className=class_name, label=label or None, stretch=True)
 
 
-def _ribbon(edges: Sequence[tuple[float, float] | None], step: float) -> str:
-    """SVG path round the usual ranges of neighbouring points; one shape for each unbroken run of two or more."""
+def ribbon(edges: Sequence[tuple[float, float] | None], step: float) -> str:
+    """SVG path round the usual ranges (low, high as y) of neighbouring points; one shape for each unbroken run of two or more."""
     pieces = []
     for run in runs([None if edge is None else edge[0] for edge in edges]):
         sides = [(i * step, edges[i]) for i in run]

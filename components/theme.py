@@ -36,6 +36,10 @@ COLORS: dict[Theme, dict[str, str]] = {
         "alert-bg": "#43241f",
         "series": "#9fcdc3",
         "series-2": "#c3b1e1",
+        "series-3": "#d9bd93",
+        "series-4": "#b3c36b",
+        "series-5": "#e3a6c4",
+        "series-6": "#7fa9dc",
         "band": "#2a3b42",
         "map-bg": "#12191d",
         "land": "#232c31",
@@ -81,6 +85,10 @@ COLORS: dict[Theme, dict[str, str]] = {
         "alert-bg": "#f7dcd6",
         "series": "#1f6a5e",
         "series-2": "#5d4591",
+        "series-3": "#8a5a14",
+        "series-4": "#5c6b12",
+        "series-5": "#9c3a72",
+        "series-6": "#2f5f9e",
         "band": "#dfe4dd",
         "map-bg": "#eeebe2",
         "land": "#faf8f2",
@@ -110,6 +118,10 @@ COLORS: dict[Theme, dict[str, str]] = {
         "aqi-6": "#c98f9d",
     },
 }
+
+# several areas in one chart, in this order; a dash goes with each so that the lines differ without colour
+SERIES: tuple[tuple[str, str], ...] = (("series", "solid"), ("series-2", "dot"), ("series-3", "dash"), ("series-4", "dashdot"),
+                                       ("series-5", "longdash"), ("series-6", "longdashdot"))  # fmt: skip
 
 RAMP: tuple[str, ...] = ("ramp-1", "ramp-2", "ramp-3", "ramp-4", "ramp-5")
 
@@ -153,7 +165,7 @@ CONTRAST_PAIRS: tuple[tuple[str, str, float], ...] = (
     ("series", "surface", 3.0),
     ("series", "bg", 3.0),
     ("series", "band", 3.0),
-    ("series-2", "surface", 3.0),
+    *((f"series-{i}", ground, 3.0) for i in range(2, 7) for ground in ("bg", "surface")),
     ("boundary", "ramp-5", 3.0),
     ("boundary", "land", 3.0),
 )  # fmt: skip
@@ -197,7 +209,9 @@ def tokens_css() -> str:
     blocks = [_block(':root, [data-theme="dark"]', {**COLORS["dark"]}), _block('[data-theme="light"]', COLORS["light"])]
     sizes = {**SIZES, "font": FONT_FAMILY}
     head = "/* Written from components/theme.py by `python -m components.theme`; do not edit here. */\n"
-    return head + _block(":root", sizes, prefix="--") + "\n".join(["", *blocks])
+    # paper is light, whatever the screen is
+    paper = "\n@media print {\n" + _block(':root, [data-theme="dark"], [data-theme="light"]', COLORS["light"]) + "}\n"
+    return head + _block(":root", sizes, prefix="--") + "\n".join(["", *blocks]) + paper
 
 
 def _block(selector: str, values: dict[str, str], prefix: str = "--") -> str:

@@ -11,6 +11,7 @@ from dash import dcc, html
 
 from components.formats import percent_decimals
 from components.i18n import Lang, pick, t
+from components.source_line import SourceLine, chart_tools
 from components.states import empty
 from components.theme import FONT_FAMILY, TRANSPARENT, Theme, color
 from data_pipeline.metrics import Metric
@@ -44,17 +45,20 @@ def trend_figure(
         high = {**low, "y": [b.high * factor for _, b in bands], "fill": "tonexty", "fillcolor": color("band", theme)}
         traces += [low, high]
     if compare:
-        traces.append(_line(compare, compare_name, tz, factor, color("series-2", theme), 1.25, metric, "dot"))
+        traces.append(line(compare, compare_name, tz, factor, color("series-2", theme), 1.25, metric, "dot"))
     own_name = name or pick(metric.name_zh, metric.name_en, lang)
-    traces.append(_line(series, own_name, tz, factor, color("series", theme), 2, metric, "solid"))
-    return {"data": traces, "layout": _layout(metric, lang, theme, bool(compare), revision)}
+    traces.append(line(series, own_name, tz, factor, color("series", theme), 2, metric, "solid"))
+    return {"data": traces, "layout": layout(metric, lang, theme, bool(compare), revision)}
 
 
 def trend(
     series: Series, metric: Metric, tz: ZoneInfo, lang: Lang, theme: Theme, *, id: str, height: str = "16rem",
-    **options: Any,
+    source: SourceLine | None = None, **options: Any,
 ) -> html.Div:  # fmt: skip
-    """The trend as a graph in its box; without any value the box says so. Options as `trend_figure`."""
+    """The trend as a graph in its box; without any value the box says so. Options as `trend_figure`.
+
+    `source`: what the chart says about itself; with one its line, table and downloads stand below it.
+    """
     if all(value is None for _, value in series):
         return html.Div(empty(t("state.no_data", lang), t("state.missing", lang)), className="trend", id=id)
     graph = dcc.Graph(
@@ -63,12 +67,16 @@ def trend(
         config=CONFIG,
         style={"height": height},
     )
-    return html.Div(graph, className="trend", id=id)
+    box = html.Div(graph, className="trend", id=id)
+    if source is None:
+        return box
+    return html.Div([box, chart_tools(source, lang, graph=f"{id}-graph", id=f"{id}-tools")], className="chart")
 
 
-def _line(
+def line(
     series: Series, name: str, tz: ZoneInfo, factor: float, line_color: str, width: float, metric: Metric, dash: str
 ) -> dict[str, Any]:
+    """One course as a trace: values times `factor` over the city's clock, broken where one is missing."""
     digits = percent_decimals(metric.decimals) if metric.unit == "share" else metric.decimals
     return {
         "type": "scatter",
@@ -82,7 +90,8 @@ def _line(
     }
 
 
-def _layout(metric: Metric, lang: Lang, theme: Theme, legend: bool, revision: str) -> dict[str, Any]:
+def layout(metric: Metric, lang: Lang, theme: Theme, legend: bool, revision: str) -> dict[str, Any]:
+    """The layout of a chart of courses of one metric: axes, unit, legend, hover."""
     axis = {
         "gridcolor": color("line", theme),
         "linecolor": color("line-strong", theme),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class CityBrainError(Exception):
@@ -15,14 +16,18 @@ class CityBrainError(Exception):
         Names the thing, what was got and what is allowed.
     hint : str
         What to do about it; may be empty.
+    code, facts : str, dict of plain values
+        Name of the refusal and what fills its sentence, for screens that say it in the reader's language; may be empty.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", code: str = "", facts: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.code = code
+        self.facts = dict(facts or {})
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.hint}" if self.hint else self.message
@@ -41,7 +46,8 @@ class UnknownId(UsageError):
         self.kind, self.got = kind, got
         self.suggestions = did_you_mean(got, known)
         near = f"; did you mean {', '.join(self.suggestions)}?" if self.suggestions else ""
-        super().__init__(f"unknown {kind} {got!r}{near}")
+        facts = {"got": got, "near": ", ".join(self.suggestions)}
+        super().__init__(f"unknown {kind} {got!r}{near}", code=f"unknown_{kind.replace(' ', '_')}", facts=facts)
 
 
 class DeclarationError(CityBrainError):

@@ -91,6 +91,15 @@ def midnight_utc(day: date, tz: ZoneInfo) -> datetime:
     return to_utc(datetime(day.year, day.month, day.day), tz)
 
 
+def service_start_utc(day: date, tz: ZoneInfo) -> datetime:
+    """Naive UTC of the moment from which the times of a service day count: local noon minus 12 hours.
+
+    This is the rule of GTFS. It is local midnight but on the two days a year on which clocks change, when it is an
+    hour off, so that a train at 08:00 leaves when station clocks show eight.
+    """
+    return to_utc(datetime(day.year, day.month, day.day, 12), tz) - timedelta(hours=12)
+
+
 def day_floor(day: date, grain: Grain) -> date:
     """First local day of the day, week, month, quarter or year that holds `day`."""
     if grain == "week":

@@ -25,14 +25,18 @@ from data_pipeline.times import local_day
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
+    from pages.replay import Rewound
 
 # kept in every address on the way from page to page; everything else belongs to one page
-CARRIED = ("city", "lang", "theme")
+CARRIED = ("city", "lang", "theme", "at", "as_of", "step")
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What an address asks for: page arguments, parameters, language, theme, and the moment of asking."""
+    """What an address asks for: page arguments, parameters, language, theme, and the moment of asking.
+
+    Looking back (`past`), `queries` answer as of that moment and `now_utc` is it: a page need not know.
+    """
 
     queries: Queries
     packs: Mapping[str, Pack]
@@ -43,6 +47,7 @@ class PageRequest:
     lang: Lang
     theme: Theme
     now_utc: datetime
+    past: Rewound | None = None
 
     @property
     def today(self) -> date:
@@ -82,6 +87,8 @@ class View:
     """One built page: title, tree of the main part, and the key under which its structure is reused.
 
     `redirect`: the address this one stands for; the browser goes there and keeps no trace of this one.
+    `is_bare`: shown without the frame of the desk (header, navigation). `root_size`: CSS length of the
+    document's root font, empty for the style sheet's own.
     """
 
     title: str
@@ -89,6 +96,8 @@ class View:
     key: str = ""
     crumbs: Sequence[tuple[str, str]] = ()
     redirect: str = ""
+    is_bare: bool = False
+    root_size: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class Page:
     """A page: address pattern (`/district/{area}`), builder, and its place in the navigation.
 
     `nav` is the text key of its entry (`nav.data`), empty for pages reached from others; `menu`
-    gives name and address of what hangs below that entry.
+    gives name and address of what hangs below that entry. `can_replay`: its figures can be played through the past.
     """
 
     id: str
@@ -105,6 +114,7 @@ class Page:
     nav: str = ""
     order: int = 100
     menu: Callable[[PageRequest], Sequence[tuple[str, str]]] | None = None
+    can_replay: bool = False
     regex: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from dash import html
 
-from components import cells, city_map, dots, map_frame, sentence, table, ticker
+from components import cells, city_map, dots, map_frame, sentence, source_line, table, ticker
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -17,7 +17,7 @@ from data_pipeline.cities import Area
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Event, Reading, Site
-from pages import Page, PageRequest, View, basemap, overview, plan_area, shell
+from pages import Page, PageRequest, View, basemap, download, overview, plan_area, shell
 from pages import area_figures as af
 
 MAX_TICKER, SITES_SHOWN, MAX_DOTS, MAX_ATTRIBUTES = 6, 12, 4000, 3
@@ -126,7 +126,8 @@ def _map(
     base = dots.focused(basemap.base_map(request), box)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in parts if a.centroid]
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 events=events, revision=f"area-{area.id}", show_values=len(parts) <= 4)  # fmt: skip
+                                 events=events, revision=f"area-{area.id}", show_values=len(parts) <= 4,
+                                 switched=request.params.get("layers", ""))  # fmt: skip
     figure = dots.with_outline(figure, shapely.geometry.mapping(shape) if shape is not None else None, request.theme,
                                dashed=area.approximate)  # fmt: skip
     dataset = site_dataset(request, sites)
@@ -147,7 +148,10 @@ def _map(
             map_frame.map_box(figure, lang, id=live_id("area-map")),
             html.Footer(
                 [city_map.legend(scale, readings, chosen, lang, id=live_id("area-legend")),
-                 html.Div(_map_notes(request, level, readings, len(shown)), id=live_id("area-notes"), className="map-notes")],
+                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("area-map-layers")),
+                 html.Div(_map_notes(request, level, readings, len(shown)), id=live_id("area-notes"), className="map-notes"),
+                 source_line.chart_tools(download.areas_source(request, chosen, area, af.part_grain(parts, chosen), level, readings), lang,
+                                         graph=live_id("area-map"), id=live_id("area-map-tools"), quiet=True)],
                 className="map-foot",
             ),
         ],
@@ -295,4 +299,4 @@ def _plan(request: PageRequest, area: Area) -> html.Section:
                         className="area-plan")  # fmt: skip
 
 
-PAGE = Page(id="area", pattern="/district/{area}", build=build)
+PAGE = Page(id="area", pattern="/district/{area}", build=build, can_replay=True)

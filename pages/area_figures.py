@@ -15,7 +15,7 @@ from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Reading
 from data_pipeline.times import Grain, period_start
-from pages import PageRequest, overview
+from pages import PageRequest, download, overview
 
 MAX_KPIS = 8
 MAX_RANKED = 16
@@ -125,7 +125,7 @@ def course(request: PageRequest, area: Area, metric: Metric) -> html.Section:
                 className="panel-head",
             ),
             trend.trend(own, metric, tz, lang, request.theme, id=live_id("area-course"), height="15rem",
-                        name=request.name(area), compare=other, compare_name=request.name(request.city),
+                        source=download.course_source(request, metric, area, grain, start, end), name=request.name(area), compare=other, compare_name=request.name(request.city),
                         bands=usual),
             html.P(t("area.band_along" if usual else "area.no_band", lang), id=live_id("area-band"), className="note"),
         ],

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import orjson
 import shapely
+from dash import html
 
-from components.city_map import BaseMap, Label
+from components import map_frame
 from components.i18n import Lang
+from components.map_style import GROUPS, BaseMap, Label, shown_groups
 from pages import PageRequest
 
 # water and neighbours smaller than this share of the box carry no name
@@ -29,7 +31,18 @@ def base_map(request: PageRequest) -> BaseMap:
         bbox=city.bbox,
         approximate=frozenset(name for name, layer in city.layers.items() if layer.approximate),
         labels=tuple(labels),
+        lang=request.lang,
     )
+
+
+def layer_switch(request: PageRequest, layer: str, *, id: str) -> html.Details:
+    """The layers of the base map to turn on and off; the address holds those turned against their default."""
+    def turned(group: str, groups: dict[str, bool]) -> str | None:
+        off = {g for g, shown in groups.items() if shown != GROUPS[g]} ^ {group}
+        return ",".join(g for g in groups if g in off) or None
+
+    groups = shown_groups(base_map(request), layer, request.params.get("layers", ""))
+    return map_frame.layer_switch([(g, shown, request.href(layers=turned(g, groups))) for g, shown in groups.items()], request.lang, id=id)
 
 
 @cache

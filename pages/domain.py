@@ -81,8 +81,12 @@ def _strip(request: PageRequest, cards: CardOf, headline: Sequence[str]) -> html
 
 
 def _unusual(request: PageRequest, cards: CardOf, headline: Sequence[str]) -> html.Section:
-    """What lies outside its usual range now: every figure of the page for the city, the headline ones for its areas."""
+    """What chance hardly explains now, and below it what else lies outside its usual range: headline figures in the areas too."""
     q, city, lang = request.queries, request.city, request.lang
+    verdict = q.unusual(city.id)
+    names = {a.id: "" if a.level == "city" else request.name(a) for a in city.areas.values()}
+    beyond = [(a, cards[a.reading.metric][1], names[a.reading.area]) for a in verdict.flagged if a.reading.metric in cards]
+    told = {(a.reading.metric, a.reading.area) for a, _, _ in beyond}
     children = city.children(city.city_area.id)
     places = children if len(children) <= MAX_AREAS else []
     found = [(card, metric, "") for card, metric in cards.values()]
@@ -91,9 +95,13 @@ def _unusual(request: PageRequest, cards: CardOf, headline: Sequence[str]) -> ht
         found += [(q.card(metric.id, a.id, overview.figure_grain(metric)), metric, request.name(a)) for a in places]
     judged = sum(card.band is not None and figures.usable(card.reading) for card, _, _ in found)
     missing = sum(card.reading.value is None for card, _ in cards.values())
-    body = domain_parts.unusual([item for item in found if domain_parts.is_unusual(item[0])], city.tz, lang, request.now_utc,
-                                id=live_id("domain-unusual"), limit=MAX_UNUSUAL, missing=missing, judged=judged)  # fmt: skip
-    return html.Section([html.H2(t("domains.unusual", lang)), body], className="domain-unusual")
+    first = domain_parts.flagged(beyond, verdict.judged, verdict.false_a_day, city.tz, lang, request.now_utc,
+                                 id=live_id("domain-flagged"), limit=MAX_UNUSUAL)  # fmt: skip
+    outside = [item for item in found if domain_parts.is_unusual(item[0]) and (item[1].id, item[0].reading.area) not in told]
+    rest = domain_parts.unusual(outside, city.tz, lang, request.now_utc, id=live_id("domain-unusual"),
+                                limit=max(MAX_UNUSUAL - len(beyond), 3), missing=missing, judged=judged)  # fmt: skip
+    head = html.H2([t("domains.unusual", lang), html.Small(t("statistics.flagged", lang))])
+    return html.Section([head, first, html.H3(t("statistics.outside", lang)), rest], className="domain-unusual")
 
 
 def _sections(request: PageRequest, group: DomainGroup, cards: CardOf, headline: Sequence[str]) -> html.Div:
@@ -149,4 +157,4 @@ def _neighbours(request: PageRequest, metrics: Sequence[Metric]) -> html.Section
     return domain_parts.neighbours([request.name(pack) for pack in packs], rows, lang)
 
 
-PAGE = Page(id="domain-group", pattern="/domain/{domain}", build=build)
+PAGE = Page(id="domain-group", pattern="/domain/{domain}", build=build, can_replay=True)

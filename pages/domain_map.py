@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from dash import html
 
-from components import city_map, domain_extrude, domain_parts, domain_weak, dots, map_frame, ranking, trend
+from components import city_map, domain_extrude, domain_parts, domain_weak, dots, map_frame, ranking, source_line, trend
 from components.formats import number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -20,11 +20,11 @@ from data_pipeline.metrics import Metric
 from data_pipeline.queries.answers import year_before
 from data_pipeline.queries.types import Card, Reading, Site
 from data_pipeline.times import Grain, period_start
-from pages import PageRequest, basemap, overview
+from pages import PageRequest, basemap, download, overview
 
-MAX_RANKED, MAX_DOTS = 12, 4000
-# more dots than these hide the figure below: such a layer is shown when it is asked for, and with small dots
-MANY_DOTS, DOT_PX, SMALL_DOT_PX = 600, 8, 4
+MAX_RANKED = 12
+# more dots than these hide the figure below: such a layer is shown when it is asked for, and comes as vector tiles
+MANY_DOTS = 600
 VIEW_3D = "3d"
 # how far back a course is drawn beside the same days or months of the year before
 SPAN: dict[Grain, timedelta] = {"day": timedelta(days=45), "month": timedelta(days=395), "quarter": timedelta(days=800), "year": timedelta(days=2200)}
@@ -67,7 +67,7 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
     raised = is_3d(request)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in areas if a.centroid]
     figure = city_map.map_figure(basemap.base_map(request), city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 revision=f"domain-{group.id}-{city.id}-{raised}")  # fmt: skip
+                                 revision=f"domain-{group.id}-{city.id}-{raised}", switched=request.params.get("layers", ""))  # fmt: skip
     layer, sites = _sites(request, group)
     if group.weak_places:
         figure = domain_weak.with_patches(figure, request.queries.weak_patches_geojson(city.id), request.theme)
@@ -75,9 +75,12 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
         shapes = {a.id: shapely.geometry.mapping(shape) for a in areas if (shape := city.geometry(a.id)) is not None}
         figure = domain_extrude.extruded(figure, shapes, readings, chosen, request.theme, lang)
     else:
-        figure = dots.with_sites(figure, sites[:MAX_DOTS], lambda s: request.href(f"/site/{s.site_id}", city=city.id),
-                                 lambda s: f"<b>{pick(s.name, s.name_en, lang) or s.site_id}</b>", request.theme,
-                                 size=SMALL_DOT_PX if len(sites) > MANY_DOTS else DOT_PX)  # fmt: skip
+        many = layer is not None and len(sites) > MANY_DOTS
+        if many:
+            figure = dots.with_tiles(figure, f"/tiles/{city.id}/{layer.id if layer else ''}/{{z}}/{{x}}/{{y}}.mvt",
+                                     request.href("/site/{id}", city=city.id).replace("%7Bid%7D", "{id}"), request.theme, lang)  # fmt: skip
+        figure = dots.with_sites(figure, [] if many else sites, lambda s: request.href(f"/site/{s.site_id}", city=city.id),
+                                 lambda s: f"<b>{pick(s.name, s.name_en, lang) or s.site_id}</b>", request.theme)  # fmt: skip
     scale = city_map.classes(chosen, readings, request.theme, lang)
     name = pick(chosen.name_zh, chosen.name_en, lang)
     return html.Section(
@@ -89,7 +92,10 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
             map_frame.map_box(figure, lang, id=live_id("domain-map"), label=f"{t('map.title', lang)} · {name}"),
             html.Footer(
                 [city_map.legend(scale, readings, chosen, lang, id=live_id("domain-legend")),
-                 html.Div(_notes(request, group, level, len(sites), raised), id=live_id("domain-notes"), className="map-notes")],
+                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("domain-map-layers")),
+                 html.Div(_notes(request, group, level, len(sites), raised), id=live_id("domain-notes"), className="map-notes"),
+                 source_line.chart_tools(download.areas_source(request, chosen, city.city_area, overview.figure_grain(chosen), level, readings), lang,
+                                         graph=live_id("domain-map"), id=live_id("domain-map-tools"), quiet=True)],
                 className="map-foot",
             ),
         ],
@@ -152,8 +158,8 @@ def sites_of(request: PageRequest, layer: SiteLayer) -> list[Site]:
 def _notes(request: PageRequest, group: DomainGroup, level: str, n: int, raised: bool) -> list[Any]:
     city, lang = request.city, request.lang
     notes = [t("domains.weak_drawn", lang)] if group.weak_places else []
-    if n > MAX_DOTS:
-        notes.append(t("area.dots_capped", lang, n=number(MAX_DOTS, 0)))
+    if n > MANY_DOTS:
+        notes.append(t("map.dots_grouped", lang, n=number(n, 0)))
     if raised:
         notes.append(t("domains.view_3d_hint", lang))
     notes += map_frame.sketches(city, lang, approximate=level == "township")
@@ -205,6 +211,7 @@ def _course(request: PageRequest, metric: Metric) -> html.Section:
         [
             html.H2([t("area.course", lang), html.Small(f"{name} · {t(f'grain.{grain}', lang)}")], id=live_id("domain-course-head")),
             trend.trend(own, metric, city.tz, lang, request.theme, id=live_id("domain-course"), height="14rem", name=t("domains.this_year", lang),
+                        source=download.course_source(request, metric, city.city_area, grain, start, request.now_utc),
                         compare=before if known else (), compare_name=t("domains.last_year", lang), bands=usual),
             html.P(" ".join(words), id=live_id("domain-course-note"), className="note"),
         ],

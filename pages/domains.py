@@ -36,4 +36,4 @@ def build(request: PageRequest) -> View:
                                  html.Div(blocks, className="domain-sections domain-index"), more], className="domain"), key=f"domains-{city.id}")  # fmt: skip
 
 
-PAGE = Page(id="domain", pattern="/domain", build=build, nav="nav.domains", order=15, menu=domain.menu)
+PAGE = Page(id="domain", pattern="/domain", build=build, nav="nav.domains", order=15, menu=domain.menu, can_replay=True)

@@ -2,29 +2,31 @@
 
 ======================  =========================================================================
 `GET /view`             one page: `{key, title, tree?, updates, …}`; `have=<key>` leaves the tree out
+`GET /view/frames`      many past moments of a page in one answer (`pages.replay`)
 `GET /view/figure`      the provenance drawer of one figure (`figure=<figure_key>`)
 `GET /live/poll`        `{"snapshot": id}` with ETag, for browsers whose proxy blocks WebSockets
 `WS  /live`             the same text at once and at every new snapshot
 `GET /geo/<city>/…`     layers of the packs
 ======================  =========================================================================
 
-Freshness changes without a new snapshot, so the minute is part of every view's key as well.
+Freshness changes without a new snapshot, so the half minute is part of every view's key as well: with the browser's
+own step of 25 s (`assets/app.js`) a figure is told to be late within a minute of becoming so.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl, quote
 
 import orjson
 from dash.development.base_component import Component
-from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 
 from components import drawer
@@ -35,23 +37,26 @@ from components.theme import DEFAULT_THEME, THEMES, Theme
 from data_pipeline.cities import Pack
 from data_pipeline.errors import CityBrainError, UnknownId, UsageError
 from data_pipeline.queries.types import Snapshot
-from data_pipeline.times import iso_local, now_utc
-from pages import Page, PageRequest, View, find, overview, plan_figure, shell
+from data_pipeline.times import iso_local, now_utc, parse_time
+from pages import Page, PageRequest, View, download, find, overview, plan_figure, replay, shell
+from pages.answer import cached
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
 
 CACHED_VIEWS = 256
+CACHED_BYTES = 16_000_000  # some fifty pages; those of the half minutes before are never asked for again
 GEO_MAX_AGE_S = 86400
+FRESH_S = 30
 
 
 class ViewCache:
     """Bytes by key, least recently used out first; one build at a time for each key."""
 
-    def __init__(self, size: int = CACHED_VIEWS) -> None:
+    def __init__(self, size: int = CACHED_VIEWS, most_bytes: int = CACHED_BYTES) -> None:
         self._done: OrderedDict[tuple, bytes] = OrderedDict()
         self._building: dict[tuple, asyncio.Future[bytes]] = {}
-        self._size = size
+        self._size, self._most_bytes, self._bytes = size, most_bytes, 0
         self.built = 0
 
     async def get(self, key: tuple, build: Callable[[], bytes]) -> bytes:
@@ -72,8 +77,9 @@ class ViewCache:
         else:
             self.built += 1
             self._done[key] = body
-            while len(self._done) > self._size:
-                self._done.popitem(last=False)
+            self._bytes += len(body)
+            while len(self._done) > self._size or (self._bytes > self._most_bytes and len(self._done) > 1):
+                self._bytes -= len(self._done.popitem(last=False)[1])
             future.set_result(body)
             return body
         finally:
@@ -164,7 +170,7 @@ class Views:
     def __init__(self, queries: Queries, packs: Mapping[str, Pack], pages: Sequence[Page], default_city: str,
                  now: Callable[[], datetime] = now_utc) -> None:  # fmt: skip
         self.queries, self.packs, self.pages, self.default_city, self.now = queries, packs, pages, default_city, now
-        self.cache = ViewCache()
+        self.cache, self.doors = ViewCache(), replay.Doors(queries)
 
     def snapshot_id(self) -> int:
         """Newest snapshot's id; 0 for an empty store."""
@@ -176,8 +182,9 @@ class Views:
         return orjson.dumps({"snapshot": self.snapshot_id()}).decode()
 
     def key(self, *parts: str) -> tuple:
-        """Cache key of an address now: snapshot, minute, parts."""
-        return (self.snapshot_id(), int(self.now().timestamp() // 60), *parts)
+        """Cache key of an address now: snapshot, half minute, parts, its search the last; the clock does not move the past."""
+        clock = -1 if replay.is_past(parts[-1]) else int(self.now().timestamp() // FRESH_S)
+        return (self.snapshot_id(), clock, *parts)
 
     def request(self, path: str, search: str) -> tuple[PageRequest, Page | None]:
         """The request an address stands for, and its page (None: there is no such page)."""
@@ -188,9 +195,11 @@ class Views:
             page, args = None, {}
         lang = params.get("lang")
         theme: Theme = next((x for x in THEMES if x == params.get("theme")), DEFAULT_THEME)
+        city, now = self._city(args, params), self.now()
+        past = replay.rewound(params, city, now)
         return PageRequest(
-            queries=self.queries, packs=self.packs, city=self._city(args, params), path=path, args=args, params=params,
-            lang=lang if is_lang(lang) else DEFAULT_LANG, theme=theme, now_utc=self.now(),
+            queries=self.doors.at(city.id, past) if past else self.queries, packs=self.packs, city=city, path=path, args=args, params=params,
+            lang=lang if is_lang(lang) else DEFAULT_LANG, theme=theme, now_utc=past.at_utc if past else now, past=past,
         ), page  # fmt: skip
 
     def page(self, path: str, search: str, have: str) -> bytes:
@@ -200,12 +209,12 @@ class Views:
         if view.redirect:
             return to_bytes({"redirect": view.redirect})
         key = f"{view.key}|{request.lang}|{request.theme}|{path}"
-        tree = shell.frame(request, view, self.pages, page.id if page else "")
+        tree = view.body if view.is_bare else shell.frame(request, view, self.pages, page.id if page else "")
         snapshot = self.queries.snapshot()
         body: dict[str, Any] = {
             "key": key, "title": view.title, "lang": request.lang, "theme": request.theme,
             "snapshot": self.snapshot_id(), "at": iso_local(snapshot.at_utc, request.city.tz) if snapshot else None,
-            "updates": updates(tree),
+            "root_size": view.root_size, "updates": updates(tree),
         }  # fmt: skip
         if key != have:
             body["tree"] = tree
@@ -226,14 +235,15 @@ class Views:
         except ValueError:
             raise UsageError(f"figure: {key!r} is not metric|area|grain|period") from None
         request, _ = self.request("/", search)
-        item = self.queries.provenance(metric_id, area_id, grain, start)
+        item = request.queries.provenance(metric_id, area_id, grain, start)
         pack = next(p for p in self.packs.values() if p.has_area(area_id))
         area = pack.area(area_id)
         metric = next(m for m in self.queries.metrics_for(pack.id) if m.id == metric_id)
         period = quote(str(iso_local(start, pack.tz)), safe="")
         api = f"/api/v1/provenance?metric={quote(metric_id)}&area={quote(area_id)}&grain={grain}&period={period}"
         tree = drawer.provenance(item, metric, pick(area.name_zh, area.name_en, request.lang), pack.tz, request.lang, api,
-                                 overview.suppliers(pack, request.lang), request.href(f"/manual/{metric_id}", city=pack.id))
+                                 overview.suppliers(pack, request.lang), request.href(f"/manual/{metric_id}", city=pack.id),
+                                 download.reading_source(self.queries, pack, metric, item.reading, request.lang))
         return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang),
                          "key": figure_key(item.reading), "tree": tree})  # fmt: skip
 
@@ -270,6 +280,10 @@ class Views:
             return View(t("state.error", request.lang), empty(t("state.error", request.lang), error.message), "error")
 
 
+def _page(views: Views, path: str, search: str, have: str) -> bytes:
+    return views.page(path, search, have)
+
+
 def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
     """Routes of this module, and the announcer to hang on `Queries.on_snapshot`."""
     router = APIRouter(include_in_schema=False)
@@ -277,8 +291,22 @@ def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
 
     @router.get("/view")
     async def view(request: Request, path: str = "/", search: str = "", have: str = "") -> Response:
-        body = await views.cache.get(views.key("page", path, search, have), lambda: views.page(path, search, have))
-        return _cached(request, body)
+        body = await views.cache.get(views.key("page", path, have, search), lambda: views.page(path, search, have))
+        return cached(request, body)
+
+    @router.get("/view/frames")
+    async def frames(request: Request, path: str = "/", search: str = "", step: replay.Step = "hour", mode: replay.Mode = "happened",
+                     n: int = 24, have: str = "", start: Annotated[str, Query(alias="from")] = "") -> Response:  # fmt: skip
+        try:
+            now = views.now()
+            asked = views.request(path, search)[0]
+            city = asked.city
+            ends = replay.moments(step, n, parse_time(start, city.tz, "from") if start else None, now, city)
+            key = (views.snapshot_id(), "frames", path, search, step, mode, tuple(ends), have)
+            body = await views.cache.get(key, lambda: to_bytes(replay.frames(partial(_page, views, path), city, asked.lang, search, step, mode, ends, have)))
+        except CityBrainError as error:
+            return Response(orjson.dumps({"message": error.message}), 400, media_type="application/json")
+        return cached(request, body)
 
     @router.get("/view/figure")
     async def figure(request: Request, figure: str, search: str = "") -> Response:
@@ -287,11 +315,11 @@ def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
         except CityBrainError as error:
             status = 404 if isinstance(error, UnknownId) else 400
             return Response(orjson.dumps({"message": error.message}), status, media_type="application/json")
-        return _cached(request, body)
+        return cached(request, body)
 
     @router.get("/live/poll")
     async def poll(request: Request) -> Response:
-        return _cached(request, views.live_text().encode())
+        return cached(request, views.live_text().encode())
 
     @router.websocket("/live")
     async def live(socket: WebSocket) -> None:
@@ -304,16 +332,6 @@ def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
             return Response(orjson.dumps({"message": f"no layer {layer!r} in city {city!r}"}), 404,
                             media_type="application/json")  # fmt: skip
         body = await run_in_threadpool(pack.layer(layer).read_bytes)
-        return _cached(request, body, media_type="application/geo+json", max_age_s=GEO_MAX_AGE_S)
+        return cached(request, body, media_type="application/geo+json", max_age_s=GEO_MAX_AGE_S)
 
     return router, announcer
-
-
-def _cached(request: Request, body: bytes, media_type: str = "application/json", max_age_s: int = 0) -> Response:
-    """The body with its ETag; 304 where the browser has it already."""
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    control = f"private, max-age={max_age_s}" if max_age_s else "private, no-cache"
-    headers = {"ETag": etag, "Cache-Control": control}
-    if etag in request.headers.get("if-none-match", "").replace("W/", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)

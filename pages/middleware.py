@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# documents that a page of ours, and no other, may show in a frame: scenes, by the stage of a wall
+FRAMED_PREFIX = "/scene/"
 STATIC_PREFIXES = ("/_dash-component-suites/", "/assets/", "/geo/")
-COMPRESSIBLE = ("javascript", "json", "css", "html", "svg", "text")
+COMPRESSIBLE = ("javascript", "json", "css", "html", "svg", "text", "vector-tile")
 MAX_KEPT = 128
 LEAST_BYTES = 600
 LEVEL = 6
@@ -36,8 +38,10 @@ class SecurityHeaders:
             "form-action": "'self'",
             "frame-ancestors": "'none'",
         }
+        framed = {**policy, "frame-ancestors": "'self'"}
+        self.framed = {"Content-Security-Policy": _header(framed), "X-Frame-Options": "SAMEORIGIN"}
         self.headers = {
-            "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+            "Content-Security-Policy": _header(policy),
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "same-origin",
@@ -50,14 +54,20 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
 
+        own = {**self.headers, **self.framed} if scope["path"].startswith(FRAMED_PREFIX) else self.headers
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
+                for name, value in own.items():
                     headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+def _header(policy: dict[str, str]) -> str:
+    return "; ".join(f"{name} {value}" for name, value in policy.items())
 
 
 class StaticCompression:

@@ -7,7 +7,18 @@ from typing import Any
 
 from dash import html
 
-from components import city_map, figures, ledger_list, ledger_strip, map_frame, plan, ranking, sentence, ticker
+from components import (
+    city_map,
+    figures,
+    ledger_list,
+    ledger_strip,
+    map_frame,
+    plan,
+    ranking,
+    sentence,
+    source_line,
+    ticker,
+)
 from components.i18n import Lang, pick, t
 from components.ids import live_id
 from components.states import empty
@@ -15,7 +26,7 @@ from data_pipeline.cities import Area, Pack
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
-from pages import Page, PageRequest, View, basemap, shell
+from pages import Page, PageRequest, View, basemap, download, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 MAX_EXCEPTIONS = 8
@@ -95,10 +106,11 @@ def _place_of_domain(metric: Metric) -> int:
     return DOMAINS.index(metric.domain) if metric.domain in DOMAINS else len(DOMAINS)
 
 
-def panel_metrics(metrics: Sequence[Metric], domain: str, in_strip: Sequence[str]) -> list[Metric]:
-    """The metrics of a panel: those of the domain that do not already stand in the strip, headlines first, then those that do."""
+def panel_metrics(metrics: Sequence[Metric], domain: str, in_strip: Sequence[str], absent: Sequence[str] = ()) -> list[Metric]:
+    """The metrics of a panel: those of the domain that do not already stand in the strip, headlines first, then those that do; those
+    without a value (`absent`) come last."""
     own = [m for m in metrics if m.domain == domain]
-    return sorted(own, key=lambda m: (m.id in in_strip, not m.headline))[:MAX_ROWS]
+    return sorted(own, key=lambda m: (m.id in absent, m.id in in_strip, not m.headline))[:MAX_ROWS]
 
 
 def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> Any:
@@ -109,8 +121,10 @@ def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> A
     areas = children if len(children) <= 8 else []
     elsewhere = [(q.card(m.id, a.id, figure_grain(m)), m) for _, m in headline for a in areas]
     names = {a.id: request.name(a) for a in areas}
-    parts = sentence.parts(city.name_zh, city.name_en, names, headline, elsewhere, events,
-                           q.sources(city.id), request.lang)  # fmt: skip
+    named = {a.id: "" if a.level == "city" else request.name(a) for a in city.areas.values()}
+    flagged = [(a, cards[a.reading.metric][1]) for a in q.unusual(city.id).flagged if a.reading.metric in cards]
+    parts = sentence.parts(city.name_zh, city.name_en, {**named, **names}, headline, elsewhere, events,
+                           q.sources(city.id), request.lang, flagged)  # fmt: skip
     return sentence.sentence(parts, request.now_utc, city.tz, request.lang, id=live_id("sentence"))
 
 
@@ -146,11 +160,12 @@ def _exceptions(request: PageRequest, cards: CardOf) -> html.Section:
 def _panels(request: PageRequest, cards: CardOf, domains: Sequence[str]) -> list[Any]:
     metrics = [m for _, m in cards.values()]
     in_strip = [m.id for m in kpi_metrics(metrics)]
+    absent = [m.id for m in metrics if cards[m.id][0].reading.value is None]
     panels = []
     for domain in domains:
         rows = [
             figures.figure_row(cards[m.id][0], m, request.city.tz, request.lang, request.now_utc)
-            for m in panel_metrics(metrics, domain, in_strip)
+            for m in panel_metrics(metrics, domain, in_strip, absent)
         ]
         words = plan.domain_words(domain, request.lang)
         nothing = html.P(t("overview.no_metrics", request.lang, domain=words), className="note")
@@ -172,7 +187,7 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
     base = basemap.base_map(request)
     name = pick(chosen.name_zh, chosen.name_en, lang)
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 events=events, revision=f"map-{city.id}")  # fmt: skip
+                                 events=events, revision=f"map-{city.id}", switched=request.params.get("layers", ""))  # fmt: skip
     scale = city_map.classes(chosen, readings, request.theme, lang)
     names = {a.id: request.name(a) for a in (*children, *zones)}
     ranks: list[Any] = [
@@ -196,7 +211,10 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
             html.Footer(
                 [
                     city_map.legend(scale, readings, chosen, lang, id=live_id("legend")),
+                    basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("map-layers")),
                     html.Div(_map_notes(request, level, bool(zones)), className="map-notes"),
+                    source_line.chart_tools(download.areas_source(request, chosen, city.city_area, figure_grain(chosen), level, readings), lang,
+                                            graph=live_id("map"), id=live_id("map-tools"), quiet=True),
                 ],
                 className="map-foot map-over", **{"data-side": "bottom"},
             ),
@@ -295,4 +313,4 @@ def _areas(request: PageRequest) -> Sequence[Area]:
     return list(request.city.areas.values())
 
 
-PAGE = Page(id="overview", pattern="/", build=build, nav="nav.overview", order=10)
+PAGE = Page(id="overview", pattern="/", build=build, nav="nav.overview", order=10, can_replay=True)

@@ -26,6 +26,10 @@ def build(request: PageRequest) -> View:
     if (absent := plan_frame.no_plan(request, "targets")) is not None:
         return absent
     ledger = plan_frame.ledger_of(request)
+    return plan_frame.once(request, (ledger.targets,), lambda: _targets(request, ledger))
+
+
+def _targets(request: PageRequest, ledger: Ledger) -> View:
     distinct, again = ledger_list.fold(ledger.targets)
     status, sort = request.params.get("status", ""), request.params.get("sort", "status")
     if status and status not in STATUSES:

@@ -9,6 +9,7 @@ from dash import html
 from components import ledger_departments
 from components.i18n import t
 from data_pipeline.ledger import boards
+from data_pipeline.ledger.types import Ledger
 from pages import Page, PageRequest, View, plan_frame
 
 
@@ -16,8 +17,12 @@ def build(request: PageRequest) -> View:
     """A board a plan, ranked by the method the page states."""
     if (absent := plan_frame.no_plan(request, "departments")) is not None:
         return absent
-    lang = request.lang
     ledger = plan_frame.ledger_of(request)
+    return plan_frame.once(request, (ledger.targets, ledger.departments), lambda: _departments(request, ledger))
+
+
+def _departments(request: PageRequest, ledger: Ledger) -> View:
+    lang = request.lang
     words = plan_frame.words(request, ledger)
     body: list[Any] = []
     for plan in plan_frame.plans_of(ledger):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -27,6 +28,9 @@ PARTS = (
 # the ledger's date stays from page to page
 ON = "on"
 FIRST_DAY = date(2000, 1, 1)
+MOST_KEPT = 16  # built pages that are kept, see `once`
+_kept: dict[tuple, tuple[tuple[object, ...], View]] = {}
+_guard = threading.Lock()
 
 
 def date_of(request: PageRequest) -> date | None:
@@ -77,6 +81,23 @@ def words(request: PageRequest, ledger: Ledger) -> ListWords:
         department_href=lambda name: department_href(request, name),
         status_href=lambda status: href(request, "/plan", status=status),
     )  # fmt: skip
+
+
+def once(request: PageRequest, rests_on: Sequence[object], make: Callable[[], View]) -> View:
+    """A page of the ledger, built anew only when one of `rests_on` (parts of the ledger) is another object than last time.
+
+    A snapshot comes every few seconds, the ledger changes a few times a day: `Ledgers` keeps the parts a commit has not touched.
+    """
+    address = (request.path, request.city.id, request.lang, request.theme, request.today, tuple(sorted(request.params.items())))
+    with _guard:
+        kept = _kept.pop(address, None)
+    if kept is None or len(kept[0]) != len(rests_on) or any(a is not b for a, b in zip(kept[0], rests_on, strict=True)):
+        kept = (tuple(rests_on), make())
+    with _guard:
+        _kept[address] = kept  # at the end: the address that was asked for longest ago goes first
+        while len(_kept) > MOST_KEPT:
+            del _kept[next(iter(_kept))]
+    return kept[1]
 
 
 def plans_of(ledger: Ledger) -> list[Plan]:
@@ -151,6 +172,11 @@ def days_of(plans: Sequence[Plan], today: date) -> list[tuple[str, date]]:
         middle = date.fromordinal((start.toordinal() + end.toordinal()) // 2)
         found = [(name, at) for name, at in (("start", start), ("middle", middle), ("end", end)) if at < today]
     return [*found, ("today", today)]
+
+
+def folded(words: str, listed: Any) -> html.Details:
+    """A part of a long list that opens when asked for."""
+    return html.Details([html.Summary(words), listed], className="folded")
 
 
 def no_plan(request: PageRequest, key: str) -> View | None:

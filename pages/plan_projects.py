@@ -9,9 +9,10 @@ from dash import html
 
 from components import ledger_projects
 from components.i18n import t
+from components.ledger_list import ListWords
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import boards
-from data_pipeline.ledger.types import LedgerProject
+from data_pipeline.ledger.types import Ledger, LedgerProject
 from data_pipeline.plans import Plan
 from pages import Page, PageRequest, View, plan_frame
 
@@ -23,6 +24,10 @@ def build(request: PageRequest) -> View:
     if (absent := plan_frame.no_plan(request, "projects")) is not None:
         return absent
     ledger = plan_frame.ledger_of(request)
+    return plan_frame.once(request, (ledger.targets, ledger.projects), lambda: _projects(request, ledger))
+
+
+def _projects(request: PageRequest, ledger: Ledger) -> View:
     chosen = request.params.get("stage")
     if chosen and chosen not in STAGES:
         raise UnknownId("stage", chosen, STAGES)
@@ -54,7 +59,7 @@ def _plan(request: PageRequest, plan: Plan, rows: Sequence[LedgerProject], chose
         found.append(html.P(t("ledger.blocked_note", lang, n=len(blocked)), className="data-summary"))
     found.append(html.Section([
         html.H2([t("ledger.rolling", lang), html.Small(t("ledger.rolling_note", lang, n=len(shown)))]),
-        ledger_projects.project_table(shown, words),
+        *_rolling(shown, words, chosen),
     ]))  # fmt: skip
     if groups:
         found.append(html.Section([
@@ -62,6 +67,16 @@ def _plan(request: PageRequest, plan: Plan, rows: Sequence[LedgerProject], chose
             ledger_projects.group_table(groups, words),
         ]))  # fmt: skip
     return found
+
+
+def _rolling(shown: Sequence[LedgerProject], words: ListWords, chosen: str | None) -> list[Any]:
+    """The list; what is done needs no hand and is folded, unless it is all there is or was asked for."""
+    done = [row for row in shown if row.stage == "done"]
+    if chosen or len(done) in (0, len(shown)):
+        return [ledger_projects.project_table(shown, words)]
+    rest = [row for row in shown if row.stage != "done"]
+    folded = plan_frame.folded(t("ledger.fold_done", words.lang, n=len(done)), ledger_projects.project_table(done, words))
+    return [ledger_projects.project_table(rest, words), folded]
 
 
 def _reconciled(request: PageRequest, item: boards.Reconciled) -> html.P:

@@ -35,7 +35,9 @@ def build(request: PageRequest) -> View:
         hint = t("reports.nothing_to_report_hint", lang)
         body = [empty(t("reports.nothing_to_report", lang), hint)]
         return _view(request, ledger, body, "none")
-    department = request.params.get("dept") or next(iter(offices))
+    item = request.params.get("item", "")
+    asked = next((i.office for i in q.reports_due(city.id) if i.subject_id == item), None) if item else None
+    department = request.params.get("dept") or asked or next(iter(offices))
     if department not in offices:
         raise UnknownId("department", department, offices)
     shown = request.params.get("show", VIEWS[0])
@@ -44,7 +46,6 @@ def build(request: PageRequest) -> View:
     words = _words(request)
     waiting = q.report_entries(city.id, state="submitted")
     body = [html.Div([_choose(request, offices, department), _tabs(request, offices[department], len(waiting), shown)], className="report-bar"), _may(request)]
-    item = request.params.get("item", "")
     if shown == "queue":
         body.append(html.Section([html.P(t("reports.queue_hint", lang), className="note"),
                                   report_form.entry_list(waiting, words, live_id("report-queue"), reviewing=True)]))  # fmt: skip
@@ -142,11 +143,12 @@ def _form(request: PageRequest, ledger: Ledger, item: Due, department: str, word
     entries = request.queries.report_entries(request.city.id, subject_id=item.subject_id)[:3]
     known += [report_form.entry_card(entry, words, reviewing=False) for entry in entries]
     name = report_form.name_of(item, words)
+    withdrawal = report_form.withdrawal_form(item, request.queries.report_past(request.city.id, item.subject_id), words, department)
     heading: Any = html.A(name, href=plan_frame.target_href(request, row.target.target_id)) if row is not None else name
     return html.Section(
         [
             html.Div([html.H2(heading), report_form.promise_line(item, words), *known], className="report-known"),
-            report_form.entry_form(item, words, department, request.params.get("replaces", "")),
+            html.Div([report_form.entry_form(item, words, department, request.params.get("replaces", "")), *([withdrawal] if withdrawal else [])]),
         ],
         className="report-panel",
         **{"aria-label": name},

@@ -38,13 +38,21 @@ def build(request: PageRequest) -> View:
         if not own or (chosen and chosen != role):
             continue
         head = html.H2([t(f"ledger.role.{role}", lang), html.Small(t("ledger.n_systems", lang, n=len(own)))])
-        if role == "track":
-            listed = ledger_systems.track_table(own, words)
-        elif role == "out":
-            listed = ledger_systems.out_table(own, words)
+
+        def listed(rows: list[LedgerSystem], role: str = role) -> Any:
+            if role == "track":
+                return ledger_systems.track_table(rows, words)
+            if role == "out":
+                return ledger_systems.out_table(rows, words)
+            return ledger_systems.feed_table(rows, words, city.tz, metric_link, request.now_utc)
+
+        # what works needs no hand: it is folded, unless it is all there is or the role was asked for
+        works = [row for row in own if row.works]
+        if chosen or len(works) in (0, len(own)):
+            body.append(html.Section([head, listed(own)]))
         else:
-            listed = ledger_systems.feed_table(own, words, city.tz, metric_link, request.now_utc)
-        body.append(html.Section([head, listed]))
+            rest = [row for row in own if not row.works]
+            body.append(html.Section([head, listed(rest), plan_frame.folded(t("ledger.fold_works", lang, n=len(works)), listed(works))]))
     if not ledger.systems:
         body = [html.P(t("ledger.no_systems", lang), className="nothing")]
     return plan_frame.view(request, ledger, "systems", body, digest=tuple(_state(row) for row in ledger.systems))

@@ -19,7 +19,7 @@ from data_pipeline.ledger.types import Ledger, LedgerTarget
 from pages import Page, PageRequest, View, plan_frame
 from pages.area import offset_of
 
-REPORTS_SHOWN = 24
+REPORTS_SHOWN = 12
 
 
 def build(request: PageRequest) -> View:
@@ -127,7 +127,7 @@ def _reports(request: PageRequest, row: LedgerTarget, said: Sequence[ledger_targ
     offset = offset_of(request, "from")
     shown = said[offset : offset + REPORTS_SHOWN]
     link = html.A(t("ledger.report_this", lang), className="button",
-                  href=plan_frame.href(request, "/plan/report", subject=row.target.target_id, on=None))  # fmt: skip
+                  href=plan_frame.href(request, "/plan/report", item=row.target.target_id, on=None))  # fmt: skip
     return [
         html.Section(
             [

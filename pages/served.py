@@ -23,7 +23,7 @@ def build(request: PageRequest) -> View:
     """The mapping of the city's plans, plan by plan."""
     city, lang = request.city, request.lang
     title = t("app.title", lang, city=f"{t('served.title', lang)} · {request.name(city)}")
-    systems = served_systems(city.folder / "plan")
+    systems = served_systems(request.queries.plan_facts(city.id))
     metrics = {m.id: m for m in request.queries.metrics_for(city.id)}
     titles = {row["plan_id"]: pick(row.get("title_zh", ""), row.get("title_en", ""), lang) for row in city.plan("plans")}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dash import html
 
-from components import cells, dots, formats, history, map_frame, table
+from components import cells, dots, formats, history, map_frame, source_line, table
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
@@ -19,7 +19,7 @@ from data_pipeline.contracts import Contract, contract, contracts
 from data_pipeline.contracts import duration as duration_of
 from data_pipeline.queries.types import Site
 from geo.distance import geodesic_m
-from pages import Page, PageRequest, View, basemap, shell
+from pages import Page, PageRequest, View, basemap, download, shell
 from pages.area import crumbs, dataset_name, offset_of, place_link, site_name, supplier_name
 
 CHART_RECORDS, TABLE_RECORDS, NEIGHBOURS = 400, 20, 8
@@ -262,6 +262,8 @@ def _history(request: PageRequest, site: Site, records: Records | None, kinds: S
         cadence = duration_of(records.contract.cadence) if records.contract.cadence else None
         points = list(zip(_event_time(records), records.of(shown), strict=True))
         chart = history.history(points, records.contract.columns[shown], cadence, tz, lang, request.theme, id=live_id("site-chart"))
+        chart = html.Div([chart, source_line.chart_tools(_chart_source(request, site, records, shown), lang, graph=f"{live_id('site-chart')}-graph",
+                                                         id=live_id("site-chart-tools"))], className="chart")  # fmt: skip
     else:
         chart = html.Div(empty(t("state.no_data", lang), t("site.no_chart", lang)), id=live_id("site-chart"), className="trend")
     return html.Section(
@@ -273,6 +275,19 @@ def _history(request: PageRequest, site: Site, records: Records | None, kinds: S
         ],
         className="site-history",
     )  # fmt: skip
+
+
+def _chart_source(request: PageRequest, site: Site, records: Records, column: str) -> source_line.SourceLine:
+    """What a picture of a site's records says: column and site, newest record, lateness, supplier, simulated, snapshot."""
+    lang, city, snapshot = request.lang, request.city, request.queries.snapshot()
+    declared = records.contract.columns[column]
+    at = _event_time(records)[0]
+    late = _late(request, records, at)
+    simulated = [flag for flag in records.of("is_simulated") if flag]
+    parts = [t("site.last", lang, time=full_moment(at, city.tz, lang)), late, t("chart.source", lang, name=download.supplier(city, records.contract.id, lang)),
+             t("state.simulated", lang) if simulated else "", t("live.snapshot", lang, id=snapshot.id) if snapshot else ""]  # fmt: skip
+    title = f"{pick(declared.zh, declared.en, lang)} · {site_name(request, site)}"
+    return source_line.SourceLine(title, " · ".join(part for part in parts if part), bool(late), file_name=f"{site.site_id}_{column}")
 
 
 def _chart_note(request: PageRequest, records: Records) -> str:

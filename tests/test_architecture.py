@@ -22,6 +22,7 @@ ALLOWED = {
 # what components may know of the pipeline: values, words and clocks, never the store
 COMPONENT_MAY_IMPORT = (
     "data_pipeline.queries.types",
+    "data_pipeline.queries.judged",
     "data_pipeline.times",
     "data_pipeline.metrics",
     "data_pipeline.errors",

@@ -22,7 +22,7 @@ COLUMN_UNITS: dict[str, dict[str, float]] = {
     "kWh": {"kwh": 1, "mwh": 0.001}, "MW": {"mw": 1, "kw": 1000}, "kW": {"kw": 1, "mw": 0.001}, "km": {"km": 1}, "km/h": {"kmh": 1},
     "km2": {"km2": 1}, "m3": {"m3": 1}, "t": {"tonnes": 1}, "kg": {"tonnes": 0.001}, "tce": {"tce": 1}, "mm": {"mm": 1}, "m": {"m": 1},
     "degC": {"degc": 1}, "m/s": {"m_s": 1}, "ug/m3": {"ug_m3": 1}, "mg/m3": {"mg_m3": 1}, "kbit/s": {"kbps": 1}, "Gbps": {"gbps": 1},
-    "points": {"points": 1}, "wan_yuan": {"yuan": 10_000}, "亿元": {"yuan": 100_000_000}, "dB": {"db": 1},
+    "points": {"points": 1}, "wan_yuan": {"yuan": 10_000}, "亿元": {"yuan": 100_000_000}, "dB": {"db": 1}, "CNY/kWh": {"yuan_kwh": 1},
     "min": {"minutes": 1, "hours": 1 / 60}, "h": {"hours": 1, "minutes": 60, "days": 1 / 24}, "s": {"minutes": 1 / 60, "hours": 1 / 3600},
 }  # fmt: skip
 GRAIN_SECONDS = dict(zip(GRAINS, (300, 900, 3600, 86_400, 604_800, 2_419_200, 7_776_000, 31_536_000), strict=True))
@@ -96,8 +96,9 @@ def unit_problems(metric: Metric) -> list[str]:
         if metric.scale != 1:
             found.append(f"unit share is 0–1, so scale must be 1, got {metric.scale:g} (screens show per cent by themselves)")
         found += [f"threshold {c.at_least:g} of a share is above 1" for c in metric.thresholds if c.at_least > 1]
-    if metric.unit == "per_10k" and metric.scale != 10_000 and "10000" not in metric.denominator:
-        found.append(f"unit per_10k needs scale 10000 or a denominator in 10000, got scale {metric.scale:g}")
+    for unit, size in (("per_10k", 10_000), ("per_1k", 1000)):
+        if metric.unit == unit and metric.scale != size and str(size) not in metric.denominator:
+            found.append(f"unit {unit} needs scale {size} or a denominator in {size}, got scale {metric.scale:g}")
     column = contract(metric.dataset).columns.get(metric.numerator.strip())
     if column is None or metric.mart or metric.denominator not in ("", "1"):
         return found

@@ -16,7 +16,7 @@ from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract, duration
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.store.lake import Lake
-from data_pipeline.times import SUB_DAY_SECONDS, Grain, day_floor, midnight_utc, next_day_floor
+from data_pipeline.times import GRAINS, SUB_DAY_SECONDS, Grain, day_floor, midnight_utc, next_day_floor
 
 # so many days at a time, by the finest grain: bounds memory, does not change the answer
 CHUNK_DAYS = {"5min": 31, "15min": 62, "hour": 200}
@@ -223,9 +223,9 @@ class CityReadings:
         due_known = self.expected.applies(metric.dataset) and not days["expected_n"].null_count()
         if due_known and metric.over_time != "recompute":
             made = self._fill_expected(metric, grain, made, days)
-        elif not due_known:
-            # nothing says how many reports were due: count the days with data among the days; what is
-            # computed anew rests on the days with records alone
+        elif not due_known and GRAINS.index(metric.base_grain) <= GRAINS.index("day"):
+            # nothing says how many reports were due: count the days with data among the days; what is computed anew rests
+            # on the days with records alone. What is told by the month from the start has no days to count.
             behind = days if metric.over_time != "recompute" else days.filter(pl.col("origin") == "records")
             seen = set(behind["local_day"].to_list())
             firsts = made["local_day"].to_list()

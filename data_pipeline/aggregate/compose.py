@@ -18,12 +18,14 @@ that area, so that its sums are the locality's own and need no second grouping: 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from data_pipeline.contracts import Contract, contract
 from data_pipeline.metrics import MARTS, Metric
+from data_pipeline.metrics.standards import standards
 from data_pipeline.times import GRAINS, SUB_DAY_SECONDS, Grain
 
 # a ticket may be closed or fall due this long after it was received
@@ -61,7 +63,7 @@ def group_key(metric: Metric) -> tuple:
         own = (metric.where, metric.n, metric.over_time, metric.base_grain, metric.coarsest)
         return ("recompute", metric.dataset, metric.mart, metric.period_on, *own)
     if metric.is_stock:
-        return ("stock", metric.dataset, metric.counts_from)
+        return ("stock", metric.dataset, metric.counts_from, metric.counts_until)
     return ("sum", metric.dataset, metric.mart, metric.period_on)
 
 
@@ -113,7 +115,7 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     first = metrics[0]
     declared = contract(first.dataset)
     params: list[Any] = []
-    head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params)
+    head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params) + _standards(first)
     event, day = _event(first)
     step = SUB_DAY_SECONDS.get(grain)
     if step is None:
@@ -175,7 +177,7 @@ def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     first = metrics[0]
     declared = contract(first.dataset)
     params: list[Any] = []
-    head = _records(first, declared, window, params, join_areas=True) + _register(first, declared, window, params)
+    head = _records(first, declared, window, params, join_areas=True) + _register(first, declared, window, params) + _standards(first)
     event, day = _event(first)
     step = SUB_DAY_SECONDS.get(grain)
     if step is None:
@@ -210,7 +212,7 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
 
     A register says from when to when a site was in service (`opened_on`, `closed_on`), else it
     counts from the day it was first known. A case counts as its latest report says, from the day
-    of that report until the next.
+    of that report until the next; with `counts_until` from its own day until the day of that column.
     """
     first = metrics[0]
     declared = contract(first.dataset)
@@ -232,6 +234,13 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
             f"  SELECT v.*, CAST({begin} AS DATE) AS from_day, CAST({end} AS DATE) AS to_day\n"
             f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {known}) AS v\n'
             f"  JOIN first_known AS f ON f.site_id = v.site_id{counted}\n)"
+        )
+    elif first.counts_until:
+        # the latest report of a case says when it ended: what was open on a day follows from that for every past day
+        end = f'CAST(v."{first.counts_until}" + INTERVAL 1 SECOND * v.utc_offset_s AS DATE)'
+        head = (
+            f"records AS (\n  SELECT v.*, v.local_day AS from_day, {end} AS to_day\n"
+            f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {known}) AS v\n)'
         )
     else:
         condition = "known_from_utc <= ?" if window.as_of else "TRUE"
@@ -353,6 +362,14 @@ def _register(metric: Metric, declared: Contract, window: Window, params: list[A
     params += [window.city, *moments]
     table = contract(declared.register_dataset).table
     return f',\nregister AS (\n  SELECT * FROM "{table}" WHERE city = ? AND {known}\n)'
+
+
+def _standards(metric: Metric) -> str:
+    """A CTE for each table of a standard the mart speaks of by its id."""
+    if not metric.mart:
+        return ""
+    spoken = set(re.findall(r"[a-z][a-z0-9_]*", _mart(metric)))
+    return "".join(f",\n{name} AS (\n{table.relation()}\n)" for name, table in standards().items() if name in spoken)
 
 
 def _mart(metric: Metric) -> str:

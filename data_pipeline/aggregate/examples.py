@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from data_pipeline.aggregate.refresh import refresh
 from data_pipeline.cities import Area, Pack
 from data_pipeline.cities.model import CityFile
 from data_pipeline.contracts import Contract, contract
-from data_pipeline.home import Home
 from data_pipeline.metrics import Example, Metric
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.schema import records_columns
@@ -48,13 +46,12 @@ class Outcome:
 
 @contextmanager
 def example_store() -> Iterator[Lake]:
-    """An empty store in a temporary folder, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="city-brain-examples-") as folder:
-        lake = Lake.writer(Home.of(folder), "metrics check")
-        try:
-            yield lake
-        finally:
-            lake.close()
+    """An empty store in memory, gone afterwards."""
+    lake = Lake.in_memory()
+    try:
+        yield lake
+    finally:
+        lake.close()
 
 
 def run_example(lake: Lake, metric: Metric, example: Example) -> Outcome:

@@ -17,9 +17,10 @@ from starlette.responses import Response
 
 from data_pipeline.api.models import DeliveryOut, Out, ProvenanceOut, SiteProperties
 from data_pipeline.cities import Pack
-from data_pipeline.metrics import Metric
+from data_pipeline.metrics import Metric, metrics
 from data_pipeline.queries import rows_for_output
-from data_pipeline.queries.types import Provenance, Site, Snapshot
+from data_pipeline.queries.judged import Provenance, Unusual
+from data_pipeline.queries.types import Site, Snapshot
 from data_pipeline.times import iso_local, to_utc
 
 JSON = "application/json"
@@ -30,6 +31,8 @@ READING_SCHEMA: dict[str, pl.DataType] = {
     "numerator": pl.Float64(), "denominator": pl.Float64(), "value": pl.Float64(), "unit": pl.String(),
     "n": pl.Int64(), "completeness": pl.Float64(), "status": pl.String(), "kind": pl.String(),
     "is_simulated": pl.Boolean(), "data_as_of": pl.String(), "snapshot": pl.Int64(),
+    "obs_status": pl.String(), "interval_low": pl.Float64(), "interval_high": pl.Float64(),
+    "late_s": pl.Int64(), "children_reported": pl.Int64(), "children_expected": pl.Int64(),
 }  # fmt: skip
 TIME_COLUMNS = ("period_start", "period_end", "data_as_of")
 
@@ -119,6 +122,16 @@ def site_feature(site: Site, tz: ZoneInfo) -> dict[str, Any]:
     return {"type": "Feature", "id": site.site_id, "geometry": geometry, "properties": shaped(SiteProperties, site, tz)}
 
 
+def unusual_body(found: Unusual, pack: Pack, snapshot: Snapshot | None) -> dict[str, Any]:
+    """What is unusual in a city as JSON values."""
+    flagged = [
+        {"reading": rows_for_output([a.reading], pack, metrics()[a.reading.metric], snapshot)[0], "baseline": a.baseline, "scale": a.scale,
+         "z": a.z, "p": a.p, "like_periods": a.n, "method": a.method}
+        for a in found.flagged
+    ]  # fmt: skip
+    return {"flagged": flagged, "judged": found.judged, "false_a_day": found.false_a_day}
+
+
 def provenance_body(found: Provenance, pack: Pack, metric: Metric) -> dict[str, Any]:
     """Everything behind a reading as JSON values."""
     own = {
@@ -127,5 +140,9 @@ def provenance_body(found: Provenance, pack: Pack, metric: Metric) -> dict[str, 
         "deliveries": [shaped(DeliveryOut, delivery, pack.tz) for delivery in found.deliveries],
         "snapshot_at": None if found.snapshot is None else iso_local(found.snapshot.at_utc, pack.tz),
     }
+    own["vintages"] = [
+        {"known_at": iso_local(v.known_at_utc, pack.tz), "reading": rows_for_output([v.reading], pack, metric, found.snapshot)[0]}
+        for v in found.vintages
+    ]
     body = plain(found, pack.tz)
     return {name: own[name] if name in own else body[name] for name in ProvenanceOut.model_fields}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -36,9 +36,12 @@ class BadParameter(UsageError):
         self.parameter, self.near = parameter, near or []
 
 
-def refusal(status: int, error: str, *, parameter: str | None = None, hint: str = "", near: list[str] | None = None) -> Response:
+def refusal(
+    status: int, error: str, *, parameter: str | None = None, hint: str = "", near: list[str] | None = None, code: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> Response:  # fmt: skip
     """A refusal as JSON, in the shape of `models.Error`."""
-    body = {"error": error, "parameter": parameter, "hint": hint, "did_you_mean": near or []}
+    body = {"error": error, "parameter": parameter, "hint": hint, "did_you_mean": near or [], "code": code, "facts": dict(facts or {})}
     return Response(orjson.dumps(body), status, media_type="application/json", headers={"cache-control": "no-store"})
 
 
@@ -66,20 +69,20 @@ class ApiRoute(APIRoute):
 
 def from_error(error: CityBrainError) -> Response:
     """The refusal for one of our own errors."""
+    status, parameter, near = 500, None, None
     if isinstance(error, Forbidden):
-        return refusal(error.status, error.message, hint=error.hint)
-    if isinstance(error, BadParameter):
-        return refusal(400, error.message, parameter=error.parameter, hint=error.hint, near=error.near)
-    if isinstance(error, UnknownId):
-        parameter = PARAMETER_OF.get(error.kind)
-        return refusal(404, error.message, parameter=parameter, hint=error.hint, near=error.suggestions)
-    if isinstance(error, (StoreBusy, StoreError)):
-        return refusal(503, error.message, hint=error.hint)
-    if isinstance(error, (DeliveryError, DeclarationError)):
-        return refusal(422, error.message, hint=error.hint)
-    if isinstance(error, UsageError):
-        return refusal(400, error.message, parameter=_leading_name(error.message), hint=error.hint)
-    return refusal(500, error.message, hint=error.hint)
+        status = error.status
+    elif isinstance(error, BadParameter):
+        status, parameter, near = 400, error.parameter, error.near
+    elif isinstance(error, UnknownId):
+        status, parameter, near = 404, PARAMETER_OF.get(error.kind), error.suggestions
+    elif isinstance(error, (StoreBusy, StoreError)):
+        status = 503
+    elif isinstance(error, (DeliveryError, DeclarationError)):
+        status = 422
+    elif isinstance(error, UsageError):
+        status, parameter = 400, _leading_name(error.message)
+    return refusal(status, error.message, parameter=parameter, hint=error.hint, near=near, code=error.code, facts=error.facts)
 
 
 def _query_names(dependant: Dependant) -> set[str]:

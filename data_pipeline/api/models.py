@@ -16,12 +16,14 @@ class Out(BaseModel):
 
 
 class Error(Out):
-    """Every refusal: what is wrong, which parameter, what to do."""
+    """Every refusal: what is wrong, which parameter, what to do; `code` and `facts` for texts of one's own, empty where there are none."""
 
     error: str
     parameter: str | None
     hint: str
     did_you_mean: list[str]
+    code: str
+    facts: dict[str, Any]
 
 
 class SourceHealth(Out):
@@ -84,6 +86,18 @@ class AreaOut(Out):
     composed_of: list[str]
 
 
+class SearchHit(Out):
+    """One thing found. `area`: the area it lies in; `group`: an area's level, a metric's domain, a target's plan, a site's dataset."""
+
+    kind: Literal["area", "metric", "target", "site"]
+    id: str
+    city: str
+    name_zh: str
+    name_en: str
+    area: str | None
+    group: str
+
+
 class ThresholdOut(Out):
     """One class of a metric: values from `at_least` (inclusive) up to the next."""
 
@@ -137,13 +151,22 @@ class ReadingOut(Out):
     denominator: float | None
     value: float | None
     unit: str
-    n: int
+    n: int | None = Field(description="records; null where suppressed")
     completeness: float | None
     status: Literal["ok", "stale", "partial", "missing", "suppressed"]
     kind: Literal["measured", "modelled", "reported"]
     is_simulated: bool
     data_as_of: str | None
     snapshot: int | None
+    obs_status: Literal["A", "B", "E", "L", "M", "O", "P", "Q", "U"] = Field(
+        description="SDMX CL_OBS_STATUS: A normal, B break, E estimated, L not collected, M cannot exist, O missing, P provisional, "
+        "Q suppressed, U low reliability"
+    )
+    interval_low: float | None = Field(description="95 % interval (Wilson) of a share of counted cases")
+    interval_high: float | None
+    late_s: int | None = Field(description="seconds past due where the newest data are late (status stale), else null")
+    children_reported: int | None = Field(description="areas below with a value, of children_expected; null where not counted")
+    children_expected: int | None
 
 
 class SiteProperties(Out):
@@ -292,8 +315,48 @@ class ReceiptOut(Out):
     unused_columns: list[str] = Field(description="columns of the table that became nothing")
 
 
+class ChangeOut(Out):
+    """The same figure in an earlier period. `relative` null where that was 0; of a share `points` is the change."""
+
+    before: float | None
+    relative: float | None
+    points: float | None
+    period_start: str
+
+
+class VintageOut(Out):
+    """The reading as it was known from `known_at` on."""
+
+    known_at: str
+    reading: ReadingOut
+
+
+class AnomalyOut(Out):
+    """A reading that chance hardly explains. `baseline`: median of `like_periods` comparable ones; `z`: robust deviation."""
+
+    reading: ReadingOut
+    baseline: float
+    scale: float
+    z: float
+    p: float
+    like_periods: int
+    method: str
+
+
+class UnusualOut(Out):
+    """Flagged readings of a city, the least likely first; `judged`: readings tested; `false_a_day`: false flags to expect a day."""
+
+    flagged: list[AnomalyOut]
+    judged: int
+    false_a_day: float
+
+
 class ProvenanceOut(Out):
-    """Everything behind one reading. `sample_rows` are records in the order of `sample_columns`."""
+    """Everything behind one reading. `sample_rows` are records in the order of `sample_columns`.
+
+    `previous`, `year_ago`: change to the period before (环比) and a year before (同比), null where the two cannot be
+    compared; `vintages`: what the figure was taken for as its deliveries arrived, oldest first.
+    """
 
     reading: ReadingOut
     simulated_share: float | None
@@ -314,3 +377,6 @@ class ProvenanceOut(Out):
     sample_columns: list[str]
     sample_rows: list[list[Any]]
     snapshot_at: str | None
+    previous: ChangeOut | None
+    year_ago: ChangeOut | None
+    vintages: list[VintageOut]

@@ -25,9 +25,9 @@ from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
 from data_pipeline.ingest.desk import ask_report
 from data_pipeline.ledger import evidence
-from data_pipeline.ledger.checks import say
 from data_pipeline.ledger.draft import Draft
 from data_pipeline.ledger.entries import new_id
+from data_pipeline.ledger.says import say
 from data_pipeline.ledger.template import MOST_BYTES, Line, make_template, read_template
 from data_pipeline.ledger.types import Finding, ReportEntry
 from data_pipeline.queries import Queries
@@ -235,11 +235,11 @@ def returned(queries: Queries, home: Home, packs: dict[str, Pack], user: User, f
             draft = draft.model_copy(update={"evidence": (*draft.evidence, source)})
             found = queries.report_findings(pack.id, draft)
             stops = [f for f in found if f.level == "error" or not (draft.confirmed and draft.reason)]
-            problems += [say(f) for f in stops]
+            problems += stops
         entry_id = new_id(pack.id, local_day(now_utc(), pack.tz)) if not problems else None
         if entry_id is not None and draft is not None:
             good.append((entry_id, draft))
-        rows.append({"row": row.row, "subject_id": row.subject_id, "entry_id": entry_id, "problems": problems})
+        rows.append({"row": row.row, "subject_id": row.subject_id, "entry_id": entry_id, "problems": [finding_out(f) for f in problems]})
     if good:
         hand_in(home, packs, pack, user, good)
         queries.refresh()

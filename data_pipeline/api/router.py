@@ -24,6 +24,7 @@ from data_pipeline.api.answers import (
     shaped,
     site_feature,
     to_json,
+    unusual_body,
 )
 from data_pipeline.api.docs import docs_page, docs_style
 from data_pipeline.api.errors import ApiRoute, BadParameter, refusal
@@ -116,6 +117,17 @@ def make_router(queries: Queries, home: Home | None = None, make_brief: Maker | 
         """全市、区县、功能区、乡镇街道 · City, districts, functional zones, townships."""
         pack = pack_of(city)
         return once(request, lambda: to_json([_area(pack, area) for area in pack.areas.values()]))
+
+    @get("/search", list[m.SearchHit], "搜索 · Search")
+    def search(
+        request: Request,
+        city: p.CityParam,
+        q: Annotated[str, Query(description="汉字、拼音、首字母、英文或编号 · Chinese, pinyin, initials, English or id", examples=["ecq"])],
+        limit: Annotated[int, Query(ge=1, le=50, description="每类最多条数 · at most so many of each kind")] = 8,
+    ) -> Response:
+        """区域、指标、规划目标、点位，每类最合适的在前 · Areas, metrics, targets, sites; of each kind the best first."""
+        pack = pack_of(city)
+        return once(request, lambda: to_json([shaped(m.SearchHit, hit, pack.tz) for hit in queries.search(pack.id, q, limit)]))
 
     @get("/metrics", list[m.MetricOut], "指标 · Metrics")
     def all_metrics(
@@ -224,6 +236,12 @@ def make_router(queries: Queries, home: Home | None = None, make_brief: Maker | 
             return to_json([shaped(m.DeliveryOut, one, pack.tz) for one in found])
 
         return once(request, build)
+
+    @get("/unusual", m.UnusualOut, "统计异常 · What is unusual")
+    def unusual(request: Request, city: p.CityParam) -> Response:
+        """偶然波动难以解释的读数，误报率受控 · Readings chance hardly explains, false alarms kept in check."""
+        pack = pack_of(city)
+        return once(request, lambda: to_json(unusual_body(queries.unusual(pack.id), pack, queries.snapshot())), by_minute=True)
 
     @get("/provenance", m.ProvenanceOut, "来历 · Provenance of a reading")
     def provenance(

@@ -15,8 +15,10 @@ from data_pipeline.cities.check_plan import plan_problems
 from data_pipeline.cities.model import AREA_LAYERS, LAYERS, CityFile, Level
 from data_pipeline.cities.pack import Pack, read_areas
 from data_pipeline.cities.salvage import salvage
+from data_pipeline.cities.wall import wall_problems
 from data_pipeline.contracts import contracts
 from data_pipeline.errors import CityBrainError, DeclarationError, did_you_mean
+from data_pipeline.metrics import metrics
 from data_pipeline.times import zone
 from geo.areas import BadGeometry, geodesic_area_km2, polygonal
 from geo.distance import geodesic_m
@@ -299,15 +301,28 @@ def _sources(pack: Pack, doubtful: set[str]) -> list[str]:
 
 def _other_files(pack: Pack) -> list[str]:
     problems: list[str] = []
-    for read in (pack.wall, pack.corrections):
+    for look in (_wall, _readable_corrections):
         try:
-            read()
+            problems += look(pack)
         except DeclarationError as error:
             problems += [f"{error.source}: {p}" for p in error.problems]
     problems += rule_problems(pack)
     if not problems:
         problems += _corrections(pack)
     return problems
+
+
+def _wall(pack: Pack) -> list[str]:
+    """What the wall names and the city does not have."""
+    live = {dataset for dataset, source in pack.sources.items() if source.state != "off"}
+    own = [m.id for m in metrics().values() if {m.dataset, contracts()[m.dataset].derived_from} & live]
+    levels = {area.id: area.level for area in pack.areas.values()}
+    return [f"wall.toml: {p}" for p in wall_problems(pack.wall(), own, metrics(), levels)]
+
+
+def _readable_corrections(pack: Pack) -> list[str]:
+    pack.corrections()
+    return []
 
 
 def _corrections(pack: Pack) -> list[str]:

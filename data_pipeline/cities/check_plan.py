@@ -9,7 +9,8 @@ from data_pipeline.cities.pack import Pack
 from data_pipeline.domains import domains
 from data_pipeline.errors import did_you_mean
 from data_pipeline.metrics import metrics
-from data_pipeline.plans.served import cells_of, output_problems
+from data_pipeline.plans.check import listed
+from data_pipeline.plans.served import output_problems
 
 # pages a system may be served by, besides /domain/<id> and /district/<area> (a test follows each to its page)
 VIEWS = ("/", "/events", "/data", "/plan", "/plan/projects", "/plan/systems", "/plan/departments", "/plan/report", "/plan/review")
@@ -60,7 +61,7 @@ def _in_pack(pack: Pack, folder: Path) -> list[str]:
 
 def _view_problems(pack: Pack, row: dict[str, str]) -> list[str]:
     """What is wrong with the page and the figures of one row: the page must exist, the figures must exist and stand on it."""
-    named, view = cells_of(row.get("metric_ids")), (row.get("view") or "").strip()
+    named, view = listed(row.get("metric_ids") or ""), (row.get("view") or "").strip()
     problems = [f"unknown metric {m!r}{_near(m)}" for m in named if m not in metrics()]
     _, kind, rest = view.split("/", 2) if view.count("/") >= 2 else ("", "", "")
     if kind == "domain" and rest not in domains():

@@ -10,6 +10,7 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from data_pipeline.cities.atlas import write_atlas
 from data_pipeline.cities.check import check_pack
 from data_pipeline.cities.load import find_pack, load_packs
 from data_pipeline.cities.model import AREA_LAYERS, CITY_ID, Area, LayerDecl
@@ -22,13 +23,31 @@ from data_pipeline.times import zone
 from geo.areas import geodesic_area_km2, label_point
 from geo.crs import metric_crs_for
 
-WALL = """# Scenes of the wall, in order: each address is shown for dwell_s seconds.
+WALL = """# Scenes of the wall, each shown for dwell_s seconds; grid: a tile covers every cell its name is written in.
 [[scenes]]
 id = "overview"
 name_zh = "一屏通览"
 name_en = "Overview"
-page = "/"
 dwell_s = 60
+[scenes.grid]
+standard = [
+  "key key map map map watch",
+  "key key map map map watch",
+  "key key map map map events",
+]
+[[scenes.tiles]]
+id = "key"
+kind = "figures"
+[[scenes.tiles]]
+id = "map"
+kind = "map"
+layers = ["events"]
+[[scenes.tiles]]
+id = "watch"
+kind = "exceptions"
+[[scenes.tiles]]
+id = "events"
+kind = "events"
 """
 REGISTER_CADENCE, REGISTER_GRACE = "30d", "7d"
 Bbox = tuple[float, float, float, float]
@@ -146,6 +165,7 @@ def make_pack(
         text = _city_toml(city, name_zh, name_en, timezone, outline, origin)
         (folder / "city.toml").write_text(text, encoding="utf-8")
         (folder / "wall.toml").write_text(WALL, encoding="utf-8")
+        write_atlas(folder)
         problems = check_pack(folder)
         if problems:
             raise DeclarationError(f"new pack {city}", problems)
@@ -251,6 +271,7 @@ def replace_layer(
         folder = Path(scratch) / city
         shutil.copytree(pack.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
         _put_layer(folder, layer, declared, shapes, pack)
+        write_atlas(folder)
         target = swap_in(folder, root, f"{city} with the new layer {layer}")
     return target, found.notes
 

@@ -1,4 +1,4 @@
-"""What a city pack declares: city.toml, areas.csv, wall.toml, corrections.toml."""
+"""What a city pack declares: city.toml, areas.csv, corrections.toml; `wall.py` has wall.toml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AREA_LAYERS: dict[str, Level] = {
     "locate_outline": "city",
     "locate_districts": "district",
 }
-BASE_LAYERS = ("water", "railways", "stations", "places", "neighbors")
+BASE_LAYERS = ("water", "railways", "stations", "places", "neighbors", "atlas")
 LAYERS = (*AREA_LAYERS, *BASE_LAYERS)
 
 
@@ -154,24 +154,6 @@ class Area(Declared):
     seat: tuple[float, float] | None = None
     composed_of: tuple[str, ...] = ()
     note: str = ""
-
-
-class Scene(Declared):
-    """One arrangement of the wall: an address of the product shown for `dwell_s` seconds."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    name_zh: str
-    name_en: str
-    page: str = "/"
-    dwell_s: int = Field(default=60, ge=5, le=86400)
-
-
-class WallFile(Declared):
-    """wall.toml: the scenes of a city's wall, in order, and how far away its viewers stand."""
-
-    wall_distance_m: float = Field(default=10, gt=0, le=200)
-    wall_pitch_mm: float | None = Field(default=None, gt=0, le=50)
-    scenes: tuple[Scene, ...] = Field(min_length=1)
 
 
 class Correction(Declared):

@@ -24,8 +24,8 @@ from data_pipeline.cities.model import (
     LayerDecl,
     Level,
     SourceDecl,
-    WallFile,
 )
+from data_pipeline.cities.wall import WallFile
 from data_pipeline.declare import problems_of, read_toml, validate
 from data_pipeline.errors import DeclarationError, UnknownId
 from data_pipeline.plans import rows_of

@@ -57,7 +57,7 @@ def write_layer(path: Path, shapes: Mapping[str, BaseGeometry], names: Mapping[s
             "type": "Feature",
             "id": area_id,
             "properties": {"name_zh": name_zh, "name_en": name_en},
-            "geometry": {"type": geometry["type"], "coordinates": _rounded(geometry["coordinates"])},
+            "geometry": {"type": geometry["type"], "coordinates": rounded(geometry["coordinates"])},
         }
         lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +65,10 @@ def write_layer(path: Path, shapes: Mapping[str, BaseGeometry], names: Mapping[s
     path.write_text('{"type":"FeatureCollection","features":[\n' + body + "\n]}\n", encoding="utf-8")
 
 
-def _rounded(coordinates: object) -> object:
+def rounded(coordinates: object) -> object:
+    """Coordinates of a GeoJSON geometry, however deep, at `DECIMALS`."""
     if isinstance(coordinates, (list, tuple)):
-        return [_rounded(part) for part in coordinates]
+        return [rounded(part) for part in coordinates]
     return round(float(coordinates), DECIMALS)  # type: ignore[arg-type]
 
 

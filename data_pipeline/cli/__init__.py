@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str | None]] = {
     "new-plan": ("plan", "new-plan"),
     "add-areas": ("packs", "add-areas"),
     "replace-layer": ("packs", "replace-layer"),
+    "roads": ("roads", "roads"),
     "ledger": ("ledger", "ledger"),
     "verify-brief": ("ledger", "verify-brief"),
     "access": ("access", None),

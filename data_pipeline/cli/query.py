@@ -186,6 +186,11 @@ def explain(
          "received_at": iso_local(d.received_at_utc, pack.tz), "is_simulated": d.is_simulated}
         for d in found.deliveries
     ]  # fmt: skip
+    for name, item in (("previous", found.previous), ("year_ago", found.year_ago)):
+        row[name] = item and {"before": item.before, "relative": item.relative, "points": item.points}
+    row["vintages"] = [
+        {"known_at": iso_local(v.known_at_utc, pack.tz), "value": v.reading.value, "n": v.reading.n} for v in found.vintages
+    ]
     row["sample"] = [dict(zip(found.sample_columns, values, strict=True)) for values in found.sample_rows]
     emit_one(row, fmt, f"{metric} {place}")
 

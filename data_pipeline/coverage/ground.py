@@ -13,7 +13,6 @@ import numpy as np
 import orjson
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from shapely.geometry import shape
 
 from data_pipeline.cities import Area, Pack, Place
@@ -195,6 +194,8 @@ def _owner(place: Place, pack: Pack) -> str:
 
 
 def _windows(labels: NDArray[np.int32], n: int) -> list[tuple[int, tuple[slice, slice]]]:
+    from scipy import ndimage  # heavy: the web process only reads what the model left
+
     return [(k, window) for k, window in enumerate(ndimage.find_objects(labels + 1, max_label=n)) if window is not None]
 
 

@@ -1,4 +1,4 @@
-"""Bring a city's modelled coverage up to date with its register, and deliver what comes of it.
+"""Bring a city's modelled coverage and service radii up to date with its registers, and deliver what comes of it.
 
 The results enter by the ordinary door: files whose bytes are kept, checked against their
 contracts, located, with a delivery behind every figure. `computed_at` is when the model was run;
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data_pipeline.contracts import contract
-from data_pipeline.coverage import measured, places, results
+from data_pipeline.coverage import measured, places, results, service
 from data_pipeline.coverage.assumptions import Assumptions, assumptions
 from data_pipeline.coverage.register import DATASET, in_service, network
 from data_pipeline.coverage.stored import Model, Stored
@@ -51,7 +51,8 @@ class Run:
 def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = None, now: datetime | None = None) -> Run:
     """Run the model where the stations in service have changed, deliver the results in one commit.
 
-    Without a single 5G station with a point nothing is modelled: no figure, not a coverage of 0.
+    Without a single 5G station with a point nothing is modelled: no figure, not a coverage of 0. Service radii rest on
+    registers of their own and are worked out all the same.
     Drive tests are compared with the model anew when it ran, or when a newer day of them is there.
 
     Parameters
@@ -71,19 +72,44 @@ def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = Non
     """
     given, now = given or assumptions(), now or writer.now()
     lake, run, clock = writer.lake, Run(pack.id), _Clock()
-    stations = in_service(lake, pack.id, local_day(now, pack.tz), given.terms.technology)
+    today = local_day(now, pack.tz)
+    stations = in_service(lake, pack.id, today, given.terms.technology)
     run.stations = stations.height
-    if stations.is_empty():
-        return run
     stored = Stored(writer.home, pack, given)
+    has_service = any(service.sites_of(lake, pack.id, s, today).height for s in service.services().service)
+    if stations.is_empty() and not has_service:
+        return run
     ground, h3 = stored.ground()
     clock.lap(run, "ground")
-    net = network(stations, ground, given, stored.carriers())
-    model, update = stored.update(ground, h3, net)
-    run.added, run.removed = update.added, update.removed
-    clock.lap(run, "model")
-    frames: dict[str, pl.DataFrame] = {}
-    is_new = not update.is_nothing or not stored.is_delivered or not _has_results(lake, pack.id)
+    reached, sites_simulated = service.results(lake, pack.id, ground, today, now)
+    frames = {service.DATASET: _changed(lake, pack.id, reached, service.DATASET, now)}
+    simulated = {service.DATASET: sites_simulated}
+    clock.lap(run, "service radii")
+    if not stations.is_empty():
+        net = network(stations, ground, given, stored.carriers())
+        model, update = stored.update(ground, h3, net)
+        run.added, run.removed = update.added, update.removed
+        clock.lap(run, "model")
+        is_new = not update.is_nothing or not stored.is_delivered or not _has_results(lake, pack.id)
+        found, tests_simulated = _modelled(lake, pack, given, now, model, is_new, run, clock)
+        frames |= found
+        simulated |= {dataset: net.is_simulated or (dataset == "coverage_errors" and tests_simulated) for dataset in found}
+    frames = {dataset: frame for dataset, frame in frames.items() if frame.height}
+    if frames:
+        run.rows = _deliver(writer, pack, frames, simulated, now)
+        run.is_new = True
+        clock.lap(run, "commit")
+    if not stations.is_empty():
+        stored.delivered()
+    log.info("coverage of %s: %d stations, %d added, %d removed, %s", pack.id, run.stations, run.added, run.removed, run.seconds)
+    return run
+
+
+def _modelled(
+    lake: Lake, pack: Pack, given: Assumptions, now: datetime, model: Model, is_new: bool, run: Run, clock: _Clock
+) -> tuple[dict[str, pl.DataFrame], bool]:
+    """What the radio model gives, by dataset, and whether the drive tests it is compared with are simulated."""
+    ground, frames = model.ground, {}
     if is_new:
         labels = results.labels_of(model, given)
         frames["coverage_results"] = _changed(lake, pack.id, results.by_piece(model, given, labels, now), "coverage_results", now)
@@ -91,25 +117,16 @@ def bring_up_to_date(writer: Writer, pack: Pack, given: Assumptions | None = Non
         frames["weak_patches"] = results.weak_patches(model, labels, now)
         clock.lap(run, "results")
     # places may have changed where the network has not
-    covered = model.served.covered(net.terms(given))
+    covered = model.served.covered(model.network.terms(given))
     found = places.covered_places(places.key_places(lake, ground, given), ground, covered, now)
     frames["coverage_places"] = _changed(lake, pack.id, found, "coverage_places", now)
     clock.lap(run, "places")
     compared = _compare(lake, pack, model, given, now, is_new)
-    if compared is not None:
-        frames["coverage_errors"], tests_simulated = compared
-        clock.lap(run, "drive tests")
-    frames = {dataset: frame for dataset, frame in frames.items() if frame.height}
-    if frames:
-        simulated = dict.fromkeys(frames, net.is_simulated)
-        if compared is not None:
-            simulated["coverage_errors"] = net.is_simulated or tests_simulated
-        run.rows = _deliver(writer, pack, frames, simulated, now)
-        run.is_new = True
-        clock.lap(run, "commit")
-    stored.delivered()
-    log.info("coverage of %s: %d stations, %d added, %d removed, %s", pack.id, run.stations, run.added, run.removed, run.seconds)
-    return run
+    if compared is None:
+        return frames, False
+    frames["coverage_errors"] = compared[0]
+    clock.lap(run, "drive tests")
+    return frames, compared[1]
 
 
 def _has_results(lake: Lake, city: str) -> bool:
@@ -182,5 +199,5 @@ def register_version(lake: Lake, city: str) -> int:
     """Number of the last commit that changed the register, key places or the drive tests; 0 where there is none."""
     return lake.value(
         "SELECT max(commit_seq) FROM deliveries WHERE city = ? AND list_contains(?, dataset) AND accepted > 0",
-        [city, [DATASET, measured.DATASET, *places.DATASETS]],
+        [city, [DATASET, measured.DATASET, *places.DATASETS, *service.datasets()]],
     ) or 0

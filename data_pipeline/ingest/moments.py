@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from data_pipeline.ingest.values import Converted, half_width, trimmed
-from data_pipeline.times import to_local
+from data_pipeline.times import service_start_utc, to_local
 
 US = pl.Datetime("us")
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
@@ -22,6 +22,7 @@ _LOCAL = (
     "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f",
 )  # fmt: skip
 _WITH_OFFSET = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+SERVICE_TIME = "service_time"  # a time format: the service day and its clock, as in timetables
 _NUMERIC = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
 _DATE = (
     r"(?:(?P<y>\d{4})(?P<s1>[-/.年])(?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
@@ -65,7 +66,9 @@ def to_utc(series: pl.Series, tz: ZoneInfo, formats: list[str], groups: list[pl.
             series.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(False), series.cast(pl.String))
         )
     text = trimmed(series.cast(pl.String))
-    if formats:
+    if formats == [SERVICE_TIME]:
+        utc, local, codes = _service_times(text, tz), _empty(len(text)), pl.Series(["bad_time"]).new_from_index(0, len(text))
+    elif formats:
         utc, local, codes = _declared(text, formats)
     else:
         utc, local, codes = _found_out(text)
@@ -120,6 +123,17 @@ def _empty(n: int) -> pl.Series:
 def _sane(moments: pl.Series) -> pl.Series:
     """Null outside 1900–2200: a two-digit year read as the year 24 is no time."""
     return moments.set(~moments.is_between(EARLIEST, LATEST).fill_null(True), None)
+
+
+def _service_times(text: pl.Series, tz: ZoneInfo) -> pl.Series:
+    """`20261122 25:10:00` (a service day and a time on it that may pass 24) as naive UTC; null where it is not such a text."""
+    parts = text.str.extract_groups(r"^(\d{4})-?(\d{2})-?(\d{2})[ T](\d{1,3}):([0-5]\d):([0-5]\d)$").struct.unnest()
+    year, month, day, *clock = parts.columns
+    dates = (parts[year] + parts[month] + parts[day]).str.to_date("%Y%m%d", strict=False)
+    starts = {one: service_start_utc(one, tz) for one in dates.drop_nulls().unique()}
+    begun = dates.replace_strict(list(starts), list(starts.values()), default=None, return_dtype=US) if starts else _empty(len(text))
+    h, m, s = (parts[name].cast(pl.Int64) for name in clock)
+    return begun + (h * 3600 + m * 60 + s).cast(pl.Duration("us")) * 1_000_000
 
 
 def _declared(text: pl.Series, formats: list[str]) -> tuple[pl.Series, pl.Series, pl.Series]:

@@ -30,6 +30,7 @@ from data_pipeline.ingest.naming import (
     unused_columns,
     without_nulls,
 )
+from data_pipeline.ingest.words import mapped_values, translated
 from data_pipeline.mappings import Extract, Mapping, WideToLong
 from data_pipeline.sources import FILE, ROW, Raw, as_json
 from data_pipeline.sources.records import column, flatten
@@ -160,7 +161,8 @@ def _map(
             raise DeliveryError(f"{filename}: filters.{n} gives {keep.dtype}, not true or false: {rule.expression!r}")
         says = rule.says or f"only rows with {rule.expression} are taken"
         shaped.excluded.append((~keep.fill_null(False), "", "filtered_by_mapping", f"left out by the mapping: {says}"))
-    shaped.frame = _mapped_values(adopt_names(shaped.frame, contract, filename), mapping)
+    shaped.frame, strange = translated(mapped_values(adopt_names(shaped.frame, contract, filename), mapping), mapping)
+    shaped.excluded += strange
     for name, value in mapping.constants.items():
         shaped.frame = shaped.frame.with_columns(pl.lit(value).alias(name))
 
@@ -380,20 +382,3 @@ def _evaluated(frame: pl.DataFrame, text: str, what: str, filename: str) -> pl.S
             hint="columns of text files are text: use TRY_CAST(x AS DOUBLE)",
         ) from None
     return result.new_from_index(0, frame.height) if len(result) == 1 and frame.height != 1 else result
-
-
-def _mapped_values(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    for name, table in mapping.values.items():
-        if name not in frame.columns:
-            continue
-        text = pl.col(name).cast(pl.String).str.strip_chars()
-        words = {key: _as_text(value) for key, value in table.items() if key not in ("*", "")}
-        other: pl.Expr = pl.lit(_as_text(table["*"])) if "*" in table else text
-        mapped = pl.when(text.is_in(list(words))).then(text.replace(words)).otherwise(other) if words else other
-        empty = pl.lit(_as_text(table[""])) if "" in table else pl.lit(None, dtype=pl.String)
-        frame = frame.with_columns(pl.when(text.is_null() | (text == "")).then(empty).otherwise(mapped).alias(name))
-    return frame
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -213,11 +213,11 @@ def departments(facts: PlanFacts, targets: Sequence[LedgerTarget]) -> tuple[Depa
     counted = [row for row in targets if not row.target.same_as and not row.target.is_provincial]
     made = []
     for department in facts.departments:
-        led = [r for r in counted if r.plan.plan_id == department.plan_id and department.dept_zh in leads(r)]
+        led = [r for r in counted if r.plan.plan_id == department.plan_id and department.dept_zh in r.leads]
         shared = sum(
             r.plan.plan_id == department.plan_id
-            and department.dept_zh in shares(r)
-            and department.dept_zh not in leads(r)
+            and department.dept_zh in r.shares
+            and department.dept_zh not in r.leads
             for r in counted
         )
         by_status: dict[str, int] = dict.fromkeys(STATUSES, 0)
@@ -245,17 +245,6 @@ def _ranked(made: list[DepartmentBoard]) -> tuple[DepartmentBoard, ...]:
         ranks[id(board)] = ranks[id(able[place - 2])] if tied else place
     ordered = [replace(board, rank=ranks[id(board)]) for board in able]
     return (*ordered, *(board for board in made if id(board) not in ranks))
-
-
-def leads(row: LedgerTarget) -> tuple[str, ...]:
-    """Departments that lead a target: its own, else its clause's."""
-    own = tuple(part.strip() for part in row.target.lead_dept_zh.split(";") if part.strip())
-    return own or row.clause.lead_depts_zh
-
-
-def shares(row: LedgerTarget) -> tuple[str, ...]:
-    """Departments that are responsible with the lead: the target's own, else its clause's."""
-    return row.target.responsible_depts_zh or row.clause.responsible_depts_zh
 
 
 def wilson_low(good: int, n: int, z: float = WILSON_Z) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.styles import Alignment, Border, Font, Side
@@ -22,6 +23,9 @@ from data_pipeline.ledger.freeze import sha256_of
 PAYLOAD_SHEET = "payload"
 PIECE = 30_000  # a cell holds at most 32,767 characters
 FIRST_ROW = 4  # of a table's heading: title, note, empty line before it
+# a cell with a formula as openpyxl writes it: all up to the empty value, its name within
+_FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?')
+_SHEET_FILE = re.compile(r"xl/worksheets/sheet([0-9]+)\.xml")
 FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\'", "-"))
 Value = str | float | int
 
@@ -78,7 +82,28 @@ def to_xlsx(brief: Brief) -> bytes:
         kept.cell(number, 1).value = "~" + payload[start : start + PIECE]
     buffer = io.BytesIO()
     book.save(buffer)
-    return buffer.getvalue()
+    given = {(item.sheet, f"{get_column_letter(item.column)}{item.row}"): item.expects for item in placed(brief, sha256) if item.expects is not None}
+    return _with_values(buffer.getvalue(), book.sheetnames, given)
+
+
+def _with_values(body: bytes, sheets: list[str], given: dict[tuple[str, str], float]) -> bytes:
+    """The workbook with each formula's value beside it: openpyxl leaves it empty, and a viewer that does not calculate shows nothing."""
+    out = io.BytesIO()
+    with ZipFile(io.BytesIO(body)) as old, ZipFile(out, "w", ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            number = _SHEET_FILE.fullmatch(entry.filename)
+            if number:
+                data = _filled(data, sheets[int(number[1]) - 1], given)
+            new.writestr(entry, data)
+    return out.getvalue()
+
+
+def _filled(data: bytes, sheet: str, given: dict[tuple[str, str], float]) -> bytes:
+    def with_value(cell: re.Match[bytes]) -> bytes:
+        return cell[1] + f"<v>{given[sheet, cell[2].decode()]!r}</v>".encode()
+
+    return _FORMULA.sub(with_value, data)
 
 
 def sheet_names(brief: Brief) -> dict[str, str]:
@@ -110,7 +135,8 @@ def placed(brief: Brief, sha256: str) -> Iterator[Placed]:
 def check(path: Path) -> tuple[str, int, list[str]]:
     """(payload, number of sheets, differences) of a workbook: every visible cell against the payload.
 
-    A sum or count is compared as a formula, and what it must give is worked out from the cells it stands over.
+    A sum or count is compared as a formula, what it must give is worked out from the cells it stands over, and the value
+    kept beside it, which a viewer that does not calculate shows, must be the same.
 
     Raises
     ------
@@ -118,7 +144,7 @@ def check(path: Path) -> tuple[str, int, list[str]]:
         It is no workbook, or has no payload sheet of ours.
     """
     try:
-        book = load_workbook(path)
+        book, shown = load_workbook(path), load_workbook(path, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
         raise DeliveryError(f"{path}: the workbook cannot be read: {error}") from None
     if PAYLOAD_SHEET not in book.sheetnames:
@@ -130,7 +156,18 @@ def check(path: Path) -> tuple[str, int, list[str]]:
     except DeliveryError:
         return payload, len(visible), []  # said by who asked
     sha256 = sha256_of(payload)
-    return payload, len(visible), [*_differences(brief, sha256, visible), *_wrong_footers(visible, sha256)]
+    kept = _wrong_values(brief, sha256, shown)
+    return payload, len(visible), [*_differences(brief, sha256, visible), *kept, *_wrong_footers(visible, sha256)]
+
+
+def _wrong_values(brief: Brief, sha256: str, shown: Workbook) -> Iterator[str]:
+    """Formulas beside which another value stands than they give; none at all is as good, whoever calculates fills it."""
+    for item in placed(brief, sha256):
+        if item.expects is None or item.sheet not in shown.sheetnames:
+            continue
+        value = shown[item.sheet].cell(item.row, item.column).value
+        if value is not None and not _same(value, item.expects):
+            yield f"{item.sheet}!{get_column_letter(item.column)}{item.row}: shows {value!r}, the payload says {item.expects!r}"
 
 
 def _wrong_footers(sheets: list[Worksheet], sha256: str) -> list[str]:

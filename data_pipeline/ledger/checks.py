@@ -11,6 +11,9 @@ bounds              error    a negative figure, a percentage or a progress outsi
 same_accepted       error    the same report was accepted already
 same_waiting        error    a report of this data date waits for its reviewer
 blocked_who         error    blocked without cause or without who has to act
+not_accepted        error    a withdrawal of a data date nothing is accepted for
+withdraw_reason     error    a withdrawal without a reason
+withdraw_only       error    a withdrawal that reports something as well
 done_later          error    done, with a day of completion after the data date
 decrease            warning  a cumulative figure falls (or a later figure is below this one)
 jump                warning  far beyond what the history makes likely, see `is_jump`
@@ -31,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_pipeline.errors import did_you_mean
 from data_pipeline.ledger.draft import Draft
-from data_pipeline.ledger.types import STAGES, Finding, Past, ReportEntry
+from data_pipeline.ledger.types import COUNTED_UNITS, STAGES, WITHDRAWN, Finding, Past, ReportEntry
 from data_pipeline.plans import PlanFacts, PlanProject, System
 
 if TYPE_CHECKING:
@@ -39,34 +42,7 @@ if TYPE_CHECKING:
 
 STAGED_GROUPS = ("在建", "新开工", "储备")
 OLDEST_DAYS = 3653
-COUNTED_UNITS = frozenset(["个", "家", "座", "户", "根", "部", "条", "项", "级", "位", "次"])
 JUMP_SPREADS, JUMP_FLOOR_SHARE, JUMP_FROM = 5.0, 0.02, 6
-SAYS = {
-    "unknown_subject": "subject_id: unknown {kind} {got!r}{near}",
-    "not_reported": "subject_id: {got} takes no reports ({why})",
-    "nothing_said": "{name}: missing; {got} needs it",
-    "unknown_stage": "stage: {got!r} is none of {allowed}{near}",
-    "unknown_department": "department: unknown office {got!r}{near}",
-    "future": "data_on: {got} is after today, {today}",
-    "too_old": "data_on: {got} is more than ten years ago",
-    "bounds": "{name}: {got} is outside {allowed}",
-    "same_accepted": "data_on: the same report of {got} was accepted already",
-    "same_waiting": "data_on: a report of {got} waits for its reviewer",
-    "blocked_who": "{name}: missing; what is blocked names cause and who has to act",
-    "done_later": "expected_on: done, but on {got}, after the data date {data_on}",
-    "decrease": "value: {got} is below {before} of {on}; a cumulative figure does not fall",
-    "jump": "value: {got} after {before} of {on}: a step of {step} a month, usual is {usual}",
-    "not_owner": "department: {got} is neither lead nor responsible ({owners})",
-    "went_back": "stage: {got} after {before} of {on}",
-    "overdue_day": "expected_on: {got} lies before the data date {data_on}, and it is not done",
-    "not_whole": "value: {got} {unit} is not a whole number",
-    "above_planned": "invested_yi_yuan: {got} of {planned} planned",
-}
-
-
-def say(finding: Finding) -> str:
-    """A finding as an English sentence, for errors and logs; screens have texts of their own."""
-    return SAYS[finding.code].format(**finding.args)
 
 
 def check(
@@ -93,6 +69,9 @@ def check(
         return found.listed
     _check_department(draft, subject, facts, found)
     _check_day(draft, today, found)
+    if draft.stage == WITHDRAWN:
+        _check_withdrawal(draft, past, waiting, found)
+        return sorted(found.listed, key=lambda finding: finding.level != "error")
     _check_stage(draft, subject, past, found)
     _check_numbers(draft, subject, past, found)
     if getattr(subject, "kind", "") == "quantified":
@@ -207,6 +186,19 @@ def _is_group(subject: object) -> bool:
     return isinstance(subject, PlanProject) and subject.row_type == "group"
 
 
+def _check_withdrawal(draft: Draft, past: Sequence[Past], waiting: Sequence[ReportEntry], found: _Findings) -> None:
+    """A data date that was reported by mistake is taken back: it must have a report, and the withdrawal a reason."""
+    if not any(p.data_on == draft.data_on for p in past):
+        found.error("not_accepted", got=draft.data_on.isoformat())
+    if not draft.reason:
+        found.error("withdraw_reason")
+    for name in _CONTENT:
+        if name != "stage" and getattr(draft, name) not in (None, ""):
+            found.error("withdraw_only", name=name)
+    if any(entry.data_on == draft.data_on for entry in waiting):
+        found.error("same_waiting", got=draft.data_on.isoformat())
+
+
 def _check_numbers(draft: Draft, subject: Target | PlanProject | System, past: Sequence[Past], found: _Findings) -> None:
     if draft.progress_share is not None and not 0 <= draft.progress_share <= 1:
         found.error("bounds", name="progress_share", got=_plain(draft.progress_share), allowed="0–1")
@@ -295,8 +287,7 @@ def _same(old: object, new: object) -> bool:
 
 
 def _near(got: str, known: Sequence[str]) -> str:
-    near = did_you_mean(got, known)
-    return f"; did you mean {', '.join(near)}?" if near else ""
+    return ", ".join(did_you_mean(got, known))
 
 
 def _plain(number: float | None) -> str:

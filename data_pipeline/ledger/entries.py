@@ -3,7 +3,8 @@
 Every change of state is a row of the table `report_entries`, never a change of one; the last row is the present
 state. What is accepted goes, in the same commit, into the dataset `plan_reports` as one delivery whose bytes are
 kept, so provenance, as-of and revisions are those of any other record. A correction is a new entry that names the
-one it `replaces`.
+one it `replaces`. An accepted report that should not be there at all is taken back the same way: an entry whose stage
+is `withdrawn` becomes, once reviewed, the newest revision of its data date, and what it withdraws stays in the chain.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from data_pipeline.contracts import contract
 from data_pipeline.declare import validate
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.ingest.types import Incoming
-from data_pipeline.ledger.checks import check, say
+from data_pipeline.ledger.checks import check
 from data_pipeline.ledger.draft import Draft
 from data_pipeline.ledger.evidence import check_links
-from data_pipeline.ledger.types import NOTE_LENGTH, EntryState, Finding, Past, ReportEntry
+from data_pipeline.ledger.says import refuse, say
+from data_pipeline.ledger.types import NOTE_LENGTH, WITHDRAWN, EntryState, Finding, Past, ReportEntry
 from data_pipeline.plans import read_plan_facts
 from data_pipeline.times import local_day
 
@@ -113,10 +115,11 @@ def history(lake: Lake, city: str, entry_id: str) -> list[tuple[datetime, str, R
 
 
 def past(lake: Lake, city: str, subject_id: str) -> list[Past]:
-    """What was accepted on a subject so far, by data date; the newest revision of each."""
+    """What was accepted on a subject so far, by data date; the newest revision of each, without what was withdrawn."""
     columns = ", ".join(Past.__dataclass_fields__)
-    sql = f"SELECT {columns} FROM {contract(DATASET).table} WHERE city = ? AND subject_id = ? AND known_to_utc IS NULL ORDER BY data_on"
-    return [Past(**row) for row in lake.frame(sql, [city, subject_id]).iter_rows(named=True)]
+    sql = f"SELECT {columns} FROM {contract(DATASET).table} WHERE city = ? AND subject_id = ? AND known_to_utc IS NULL"
+    sql += " AND coalesce(stage, '') <> ? ORDER BY data_on"
+    return [Past(**row) for row in lake.frame(sql, [city, subject_id, WITHDRAWN]).iter_rows(named=True)]
 
 
 def findings(lake: Lake | None, pack: Pack, draft: Draft, now: datetime) -> list[Finding]:
@@ -143,15 +146,16 @@ def submit(commit: Commit, pack: Pack, entry_id: str, draft: Draft, person: Pers
         The checks noticed something and it was not confirmed with a reason.
     """
     if person.department and person.department != draft.department:
-        raise UsageError(
-            f"department: {person.name} reports for {person.department}, not for {draft.department}",
+        raise refuse(
+            "other_office", name=person.name, own=person.department, got=draft.department,
             hint="ask a colleague of that department, or the administrator to change the account",
-        )
+        )  # fmt: skip
     check_links(commit.writer.home, draft.evidence)
     found = findings(commit.lake, pack, draft, commit.now)
     errors = [finding for finding in found if finding.level == "error"]
     if errors:
-        raise UsageError("; ".join(say(finding) for finding in errors), hint="correct it and send it again")
+        first = errors[0]
+        raise UsageError("; ".join(say(finding) for finding in errors), hint="correct it and send it again", code=first.code, facts=first.args)
     if found and not (draft.confirmed and draft.reason):
         raise NeedsConfirmation(found)
     if draft.replaces:
@@ -186,7 +190,7 @@ def act(commit: Commit, arguments: dict[str, Any]) -> list[ReportEntry]:
     pack = commit.writer.pack(str(city))
     person = Person(str(given["name"]), bool(given["known"]), str(given.get("department", "")))
     if not person.name.strip():
-        raise UsageError("report: nobody is named", hint="sign in, or choose a role")
+        raise refuse("nobody", hint="sign in, or choose a role")
     if action == "submit":
         return [
             submit(commit, pack, str(item["entry_id"]), validate(Draft, item["draft"], "report"), person)
@@ -202,9 +206,9 @@ def _replaceable(lake: Lake, city: str, draft: Draft) -> None:
     """A correction names an entry on the same subject; one that still waits is withdrawn by hand first."""
     old = history(lake, city, draft.replaces)[-1][2]
     if old.subject_id != draft.subject_id:
-        raise UsageError(f"replaces: entry {old.entry_id} is about {old.subject_id}, not {draft.subject_id}")
+        raise refuse("other_subject", entry=old.entry_id, has=old.subject_id, got=draft.subject_id)
     if old.state == "submitted":
-        raise UsageError(f"replaces: entry {old.entry_id} still waits for its reviewer", hint="withdraw it first")
+        raise refuse("still_waiting", entry=old.entry_id, hint="withdraw it first")
 
 
 def review(commit: Commit, pack: Pack, entry_id: str, accept: bool, note: str, person: Person) -> ReportEntry:
@@ -219,13 +223,11 @@ def review(commit: Commit, pack: Pack, entry_id: str, accept: bool, note: str, p
     """
     entry = _waiting(commit.lake, pack.id, entry_id)
     if entry.author == person.name:
-        raise UsageError(
-            f"reviewer: {person.name} wrote entry {entry_id} and cannot review it", hint="a second person reviews it"
-        )
+        raise refuse("own_review", name=person.name, entry=entry_id, hint="a second person reviews it")
     if not accept and not note.strip():
-        raise UsageError("note: an entry is returned with a note that says what to correct")
+        raise refuse("return_note")
     if len(note) > NOTE_LENGTH:
-        raise UsageError(f"note: {len(note)} characters, at most {NOTE_LENGTH} are kept")
+        raise refuse("note_long", n=len(note), most=NOTE_LENGTH)
     now = max(commit.now, entry.submitted_at_utc)
     entry = replace(
         entry, state="accepted" if accept else "returned", reviewer=person.name, reviewer_known=person.known,
@@ -241,7 +243,7 @@ def withdraw(commit: Commit, pack: Pack, entry_id: str, note: str, person: Perso
     """Take back an entry that still waits; only its author (or an administrator) may."""
     entry = _waiting(commit.lake, pack.id, entry_id)
     if entry.author != person.name and not is_admin:
-        raise UsageError(f"entry {entry_id} was written by {entry.author}; {person.name} cannot withdraw it")
+        raise refuse("not_author", entry=entry_id, author=entry.author, name=person.name)
     entry = replace(entry, state="withdrawn", review_note=note.strip()[:NOTE_LENGTH])
     _append(commit, entry, person.name)
     return entry
@@ -250,9 +252,7 @@ def withdraw(commit: Commit, pack: Pack, entry_id: str, note: str, person: Perso
 def _waiting(lake: Lake, city: str, entry_id: str) -> ReportEntry:
     entry = history(lake, city, entry_id)[-1][2]
     if entry.state != "submitted":
-        raise UsageError(
-            f"entry {entry_id} is {entry.state} already", hint="a settled entry is never changed; correct it by a new one"
-        )
+        raise refuse("settled", entry=entry_id, state=entry.state, hint="a settled entry is never changed; correct it by a new one")
     return entry
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from data_pipeline.errors import UnknownId, UsageError
+from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
+from data_pipeline.ledger.says import refuse
 
 MOST_BYTES = 20 * 1024 * 1024
 LINK_LENGTH = 500
@@ -56,16 +57,16 @@ def keep(home: Home, stream: BinaryIO, filename: str) -> str:
             while block := stream.read(_BLOCK):
                 size += len(block)
                 if size > MOST_BYTES:
-                    raise UsageError(
-                        f"evidence: {name} is larger than the {MOST_BYTES // 1024**2} MB allowed",
+                    raise refuse(
+                        "file_large", name=name, most=MOST_BYTES // 1024**2,
                         hint="make it smaller (scan at 150 dpi), or give a link to where it is kept",
-                    )
+                    )  # fmt: skip
                 digest.update(block)
                 target.write(block)
         kind = kind_of(Path(temporary), name)
         ending = name.rpartition(".")[2].lower()
         if _ENDINGS.get(ending, ending) != kind:
-            raise UsageError(f"evidence: {name} is a {kind} file under another ending", hint=f"name it …{'.' + kind}")
+            raise refuse("file_ending", name=name, kind=kind, hint=f"name it …{'.' + kind}")
         path = home.evidence / digest.hexdigest()[:2] / digest.hexdigest()
         path.parent.mkdir(exist_ok=True)
         os.replace(temporary, path)
@@ -80,15 +81,15 @@ def kind_of(path: Path, name: str) -> str:
     with path.open("rb") as file:
         head = file.read(512)
     if not head:
-        raise UsageError(f"evidence: {name} is empty")
+        raise refuse("file_empty", name=name)
     for mark, what in _RUNS.items():
         if head.startswith(mark):
-            raise UsageError(f"evidence: {name} is {what}; it is not kept", hint=f"allowed: {ALLOWED}")
+            raise refuse("file_program", name=name, what=what, allowed=ALLOWED, hint=f"allowed: {ALLOWED}")
     kind = next((kind for mark, kind in _MAGIC.items() if head.startswith(mark)), "")
     if kind == "zip":
         kind = _inside(path)
     if not kind:
-        raise UsageError(f"evidence: {name} is none of the allowed kinds", hint=f"allowed: {ALLOWED}, told by the file's bytes")
+        raise refuse("file_kind", name=name, allowed=ALLOWED, hint=f"allowed: {ALLOWED}, told by the file's bytes")
     return kind
 
 
@@ -146,6 +147,4 @@ def check_links(home: Home, evidence: Sequence[str]) -> None:
         except ValueError:
             good = False
         if not good or len(item) > LINK_LENGTH or re.search(r"[;\s\x00-\x1f]", item):
-            raise UsageError(
-                f"evidence: {item[:120]!r} is neither a kept file nor a link", hint="upload the file, or give an http(s) address"
-            )
+            raise refuse("link", got=item[:120], hint="upload the file, or give an http(s) address")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from data_pipeline.ledger import boards, forecast, pace, status
 from data_pipeline.ledger.known import Known, LivePath
+from data_pipeline.ledger.methods import LEVEL
 from data_pipeline.ledger.reported import stage_reports
-from data_pipeline.ledger.types import STATUSES, Forecast, Ledger, LedgerTarget, Pace, PathPoint
+from data_pipeline.ledger.types import COUNTED_UNITS, STATUSES, Forecast, Ledger, LedgerTarget, Pace, PathPoint
 from data_pipeline.plans import Clause, Plan, PlanFacts, TargetRule
 from data_pipeline.times import day_floor, next_day_floor
 
@@ -144,9 +145,10 @@ def _quantified(
     if deadline is not None and reached is None:
         looked_at = deadline if on <= deadline else pace.add_months(on, status.HORIZON_MONTHS)
     if looked_at is not None:
-        outlook = forecast.outlook(series, _month_number(looked_at))
+        percent = target.unit_zh == "%"
+        step = 1.0 if target.unit_zh in COUNTED_UNITS else None
+        outlook = forecast.outlook(series, _month_number(looked_at), 100.0 if percent else None, step)
         if outlook is not None:
-            percent = target.unit_zh == "%"
             outlook = status.bounded(outlook, cumulative=rule.cumulative, percent=percent, actual=actual)
     judged = status.judge_quantified(promise, points, on, outlook, expected, base)
     best = pace.best_pace(points, better)
@@ -167,7 +169,7 @@ def _quantified(
         latest_start=None if months is None or deadline is None else pace.add_months(deadline, -months),
         reached_on=reached,
         forecast=None if outlook is None or looked_at is None else Forecast(
-            looked_at, outlook.value, outlook.low, outlook.high, forecast.LEVEL, outlook.method, outlook.n),
+            looked_at, outlook.value, outlook.low, outlook.high, LEVEL, outlook.method, outlook.n, outlook.trials),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from data_pipeline.ledger.forecast import Outlook
@@ -181,4 +181,4 @@ def bounded(outlook: Outlook, *, cumulative: bool, percent: bool, actual: float)
         low, value, high = max(low, actual), max(value, actual), max(high, actual)
     if percent:
         low, value, high = (min(max(x, 0.0), 100.0) for x in (low, value, high))
-    return Outlook(value, low, high, outlook.method, outlook.n)
+    return replace(outlook, value=value, low=low, high=high)

@@ -24,7 +24,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from data_pipeline.declare import validate
 from data_pipeline.errors import DeclarationError, DeliveryError, did_you_mean
 from data_pipeline.ledger.draft import Draft
-from data_pipeline.ledger.types import STAGES
+from data_pipeline.ledger.says import refuse
+from data_pipeline.ledger.types import REASON_LENGTH, STAGES, Finding
 from data_pipeline.sources.base import ReadOptions
 from data_pipeline.sources.sheets import refuse_unsafe
 
@@ -101,7 +102,7 @@ class Filled:
     row: int
     subject_id: str
     draft: Draft | None
-    problems: tuple[str, ...]
+    problems: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -187,19 +188,24 @@ def read_template(path: Path, filename: str) -> Returned:
         renamed columns, a formula; the message names sheet and cell.
     """
     if path.stat().st_size > MOST_BYTES:
-        raise DeliveryError(f"{filename}: larger than the {MOST_BYTES // 1024**2} MB allowed", hint="send the template itself")
+        raise refuse("template_large", DeliveryError, file=filename, most=MOST_BYTES // 1024**2, hint="send the template itself")
     with path.open("rb") as file:
         head = file.read(8)
     ole = head.startswith(OLE)
     if not ole and not head.startswith(b"PK\x03\x04"):
-        raise DeliveryError(f"{filename}: not an Excel workbook (.xlsx)", hint="download the template and fill it in")
-    refuse_unsafe(path, filename, ReadOptions(), ole=ole)
+        raise refuse("template_kind", DeliveryError, file=filename, hint="download the template and fill it in")
+    try:
+        refuse_unsafe(path, filename, ReadOptions(), ole=ole)
+    except DeliveryError as error:
+        if error.code:
+            raise
+        raise refuse("template_unread", DeliveryError, file=filename, text=error.message, hint=error.hint) from None
     if ole:
-        raise DeliveryError(f"{filename}: the old .xls form", hint="save it as .xlsx")
+        raise refuse("template_xls", DeliveryError, file=filename, hint="save it as .xlsx")
     try:
         book = load_workbook(path, read_only=True, data_only=False)
     except (KeyError, ValueError, OSError) as error:
-        raise DeliveryError(f"{filename}: the workbook cannot be read ({error})", hint="save it as .xlsx and send it again") from None
+        raise refuse("template_unread", DeliveryError, file=filename, text=str(error), hint="save it as .xlsx and send it again") from None
     try:
         meta = _meta(book, filename)
         rows = tuple(_rows(book[SHEET], filename, meta))
@@ -210,16 +216,16 @@ def read_template(path: Path, filename: str) -> Returned:
 
 def _meta(book: Any, filename: str) -> dict[str, str]:
     if META not in book.sheetnames or SHEET not in book.sheetnames:
-        raise DeliveryError(
-            f"{filename}: no template of this product (sheets {', '.join(book.sheetnames[:5])})",
+        raise refuse(
+            "template_other", DeliveryError, file=filename, sheets=", ".join(book.sheetnames[:5]),
             hint=f"download the template again; it has the sheets {SHEET!r} and a hidden one",
-        )
+        )  # fmt: skip
     meta = {str(row[0]): str(row[1] or "").removeprefix("'") for row in book[META].iter_rows(values_only=True, max_row=10) if row and row[0]}
     if meta.get("version") != VERSION:
-        raise DeliveryError(
-            f"{filename}: template version {meta.get('version')!r}, this product reads {VERSION!r}",
+        raise refuse(
+            "template_version", DeliveryError, file=filename, got=meta.get("version"), wanted=VERSION,
             hint="download the present template and copy your figures into it",
-        )
+        )  # fmt: skip
     return {"city": "", "department": ""} | meta
 
 
@@ -228,9 +234,10 @@ def _rows(sheet: Any, filename: str, meta: dict[str, str]) -> list[Filled]:
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         for cell in cells:
             if cell.data_type == "f":
-                raise DeliveryError(
-                    f"{filename}: sheet {SHEET!r} cell {cell.coordinate} holds a formula", hint="paste its value instead (paste special → values)"
-                )
+                raise refuse(
+                    "template_formula", DeliveryError, file=filename, sheet=SHEET, cell=cell.coordinate,
+                    hint="paste its value instead (paste special → values)",
+                )  # fmt: skip
         values = [cell.value for cell in cells]
         if number == 1:
             _same_columns(values, filename)
@@ -251,24 +258,26 @@ def _same_columns(values: Sequence[Any], filename: str) -> None:
     for n, wanted in enumerate(COLUMNS, start=1):
         got = given[n - 1] if n <= len(given) else ""
         if got != wanted:
-            moved = f", which belongs into column {get_column_letter(list(COLUMNS).index(got) + 1)}" if got in COLUMNS else ""
-            raise DeliveryError(
-                f"{filename}: sheet {SHEET!r} cell {get_column_letter(n)}1: column {wanted!r} ({COLUMNS[wanted][0]}) expected, "
-                f"got {got or 'nothing'!r}{moved}",
+            home = get_column_letter(list(COLUMNS).index(got) + 1) if got in COLUMNS else ""
+            raise refuse(
+                "template_moved" if home else "template_column", DeliveryError, file=filename, sheet=SHEET, cell=f"{get_column_letter(n)}1",
+                wanted=wanted, name=COLUMNS[wanted][0], got=got or "nothing", home=home,
                 hint="columns were moved, added or removed; download the template again",
-            )
+            )  # fmt: skip
     if len(given) > len(COLUMNS):
-        raise DeliveryError(f"{filename}: sheet {SHEET!r} cell {get_column_letter(len(COLUMNS) + 1)}1: an additional column {given[len(COLUMNS)]!r}")
+        raise refuse(
+            "template_added", DeliveryError, file=filename, sheet=SHEET, cell=f"{get_column_letter(len(COLUMNS) + 1)}1", got=given[len(COLUMNS)]
+        )
 
 
 def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
-    problems: list[str] = []
+    problems: list[Finding] = []
 
     def cell(name: str) -> str:
         return f"{get_column_letter(list(COLUMNS).index(name) + 1)}{number}"
 
-    def bad(name: str, got: Any, what: str) -> None:
-        problems.append(f"{cell(name)} ({COLUMNS[name][0]}): {str(got)[:60]!r} {what}")
+    def bad(code: str, name: str, **facts: Any) -> None:
+        problems.append(Finding("error", code, {"cell": cell(name), "name": name, **facts}))
 
     def number_of(name: str) -> float | None:
         value = row[name]
@@ -279,7 +288,7 @@ def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
         try:
             return float(str(value).replace(",", "").replace("，", "").replace("%", "").strip())
         except ValueError:
-            bad(name, value, "is not a number")
+            bad("cell_number", name, got=str(value)[:60])
             return None
 
     def day_of(name: str) -> date | None:
@@ -294,19 +303,18 @@ def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
                 return date(*(int(part) for part in match.groups()))
         except ValueError:
             pass  # said below: the digits are no day of the calendar
-        bad(name, value, "is not a date such as 2026-11-30")
+        bad("cell_date", name, got=str(value)[:60])
         return None
 
     def word_of(name: str, allowed: dict[str, Any]) -> Any:
         value = str(row[name] or "").strip()
         if value and value not in allowed:
-            near = did_you_mean(value, allowed)
-            bad(name, value, f"is none of {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else ""))
+            bad("cell_word", name, got=value[:60], allowed=", ".join(allowed), near=", ".join(did_you_mean(value, allowed, 1)))
         return allowed.get(value)
 
     subject = str(row["subject"] or "")
     if subject not in STAGES:
-        bad("subject", subject, f"is none of {', '.join(STAGES)}; the row lost its hidden id")
+        bad("row_lost", "subject", got=subject[:60])
         return Filled(number, str(row["subject_id"] or ""), None, tuple(problems))
     stages = {word: stage for stage in STAGES[subject] for word in (*STAGE_WORDS[stage], stage)}
     stages |= {"建成": "done"} if subject == "project" else {}
@@ -321,10 +329,13 @@ def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
         "evidence": (str(row["link"]).strip(),) if row["link"] else (),
     }  # fmt: skip
     if row["data_on"] in (None, ""):
-        bad("data_on", "", "is empty; a report needs its data date")
+        bad("cell_empty", "data_on")
+    for name in ("blocked_cause", "blocked_owner", "reason"):
+        if len(data[name]) > REASON_LENGTH:
+            bad("cell_long", name, n=len(data[name]), most=REASON_LENGTH)
     if problems:
         return Filled(number, data["subject_id"], None, tuple(problems))
     try:
         return Filled(number, data["subject_id"], validate(Draft, data, f"row {number}"), ())
     except DeclarationError as error:
-        return Filled(number, data["subject_id"], None, tuple(error.problems))
+        return Filled(number, data["subject_id"], None, tuple(Finding("error", "row_invalid", {"text": text}) for text in error.problems))

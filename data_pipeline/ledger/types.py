@@ -28,6 +28,10 @@ STAGES: dict[str, tuple[str, ...]] = {
     "project": ("reserve", "new_start", "under_construction", "done", "stopped"),
     "system": ("not_started", "building", "trial", "in_service", "stopped"),
 }
+# units of what comes in whole ones only
+COUNTED_UNITS = frozenset(["个", "家", "座", "户", "根", "部", "条", "项", "级", "位", "次"])
+# instead of a stage: the accepted report of this data date is taken back, nothing is known of it any more
+WITHDRAWN = "withdrawn"
 # what an entry may hold
 REASON_LENGTH, NOTE_LENGTH, MOST_EVIDENCE = 1000, 500, 10
 
@@ -49,7 +53,10 @@ class PathPoint:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Value expected at the deadline with the interval it lies in with probability `level` (0–1)."""
+    """Value expected at the deadline with the interval it lies in with probability `level` (0–1).
+
+    `method`: one of `forecast.METHODS`; `trials`: past months it was tried at, whose errors the interval holds.
+    """
 
     on: date
     value: float
@@ -58,6 +65,7 @@ class Forecast:
     level: float
     method: str
     n: int
+    trials: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Order in which the parts work: read (format, delimiter …) → file name pattern → rename → null
 values → generated time → forward fill → wide to long → extract → joins → lists → split rows →
-expressions → filters → value maps → constants → numbers, sentinels, units → times → coordinates.
+expressions → filters → value maps → vocabularies → constants → numbers, sentinels, units → times → coordinates.
 
 Names on the right of `rename`, and every name made on the way, are columns of the contract or
 begin with `_` (helpers, dropped at the end). All expressions are Polars SQL expressions
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from data_pipeline.contracts import Contract, contract, duration
 from data_pipeline.declare import Declared, read_toml, validate
 from data_pipeline.errors import CityBrainError, UnknownId, did_you_mean
 from data_pipeline.mappings.units import conversion
+from data_pipeline.mappings.vocabularies import vocabulary_problems
 from data_pipeline.sources import FILE, FORMATS, ReadOptions
 from data_pipeline.times import zone
 from geo.crs import UnknownDatum, canonical_datum
@@ -167,6 +169,7 @@ class Mapping(Declared):
     sheet: str = ""
     layer: str = ""
     records: str = ""
+    service_days: list[date] = Field(default=[], max_length=2)
     member: str = ""
     # shape
     file_pattern: str = ""
@@ -184,6 +187,7 @@ class Mapping(Declared):
     expressions: dict[str, str] = {}
     filters: list[Filter | str] = []
     values: dict[str, dict[str, Scalar]] = {}
+    vocabularies: dict[str, str] = {}
     constants: dict[str, Scalar] = {}
     # values
     decimal_comma: bool = False
@@ -223,7 +227,7 @@ class Mapping(Declared):
             raise ValueError(error.message) from None
         for what, names in self._made().items():
             problems += [_unknown(what, n, columns) for n in names if n not in columns and not n.startswith("_")]
-        for what, keys in (("values", self.values), ("units", self.units), ("sentinels", self.sentinels),
+        for what, keys in (("values", self.values), ("vocabularies", self.vocabularies), ("units", self.units), ("sentinels", self.sentinels),
                            ("timezones", self.timezones)):  # fmt: skip
             problems += [_unknown(what, n, columns) for n in keys if n not in columns]
         problems += [_unknown("time_formats", n, columns) for n in self.time_formats if n not in columns and n != "*"]
@@ -265,8 +269,8 @@ class Mapping(Declared):
         return {what: pattern for what, pattern in found.items() if pattern}
 
     def _broken_values(self) -> list[str]:
-        problems = []
         columns = contract(self.dataset).columns
+        problems = vocabulary_problems(self.vocabularies, {name: column.values for name, column in columns.items()})
         for name, unit in self.units.items():
             if name in columns and isinstance(unit, str):
                 try:
@@ -342,7 +346,7 @@ class Mapping(Declared):
         return ReadOptions(
             delimiter=self.delimiter, encoding=self.encoding, has_header=self.has_header, header=tuple(self.header),
             skip_rows=self.skip_rows, comment_prefix=self.comment_prefix, sheet=self.sheet, layer=self.layer,
-            records=self.records, member=self.member, file_column=bool(self.file_pattern) or FILE in words, **limits,
+            records=self.records, service_days=tuple(day.isoformat() for day in self.service_days), member=self.member, file_column=bool(self.file_pattern) or FILE in words, **limits,
         )  # fmt: skip
 
 

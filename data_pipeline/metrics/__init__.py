@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 from data_pipeline.contracts import contracts
 from data_pipeline.declare import Declared, read_toml, validate
 from data_pipeline.errors import DeclarationError, UnknownId, did_you_mean
+from data_pipeline.metrics.standards import grades
 from data_pipeline.times import GRAINS, Grain
 
 FOLDER = Path(__file__).parent
@@ -19,7 +21,7 @@ MARTS = FOLDER / "marts"
 Unit = Literal[
     "share", "count", "per_10k", "ratio", "index", "kwh", "mwh", "kw", "mw", "km", "kmh", "minutes", "hours", "days",
     "ug_m3", "mg_m3", "degc", "mm", "m", "m_s", "persons", "times_per_day", "kbps", "yuan", "usd", "tonnes",
-    "points", "tce_per_10k_yuan", "m3", "tce", "gbps", "customer_hours", "km2", "db",
+    "points", "per_1k", "tce_per_10k_yuan", "m3", "tce", "gbps", "customer_hours", "km2", "db", "yuan_kwh",
 ]  # fmt: skip
 
 
@@ -35,8 +37,24 @@ class Threshold(Declared):
     en: str
 
 
+class Decider(Declared):
+    """A figure that may decide another one, and its short name beside that."""
+
+    metric: str
+    zh: str
+    en: str
+
+
+class Break(Declared):
+    """A day from which the figure is made otherwise: no change is reckoned across it."""
+
+    on: date
+    zh: str
+    en: str
+
+
 class Example(Declared):
-    """A worked example that is also a test: rows of the dataset in, the reading out.
+    """A worked example that is also a test: rows of the dataset in, the reading out. `says`, `says_zh`: what it shows.
 
     Keys of a row that start with `_`: `_dataset` (a row of another dataset, such as the register),
     `_times` (so many copies; key columns are numbered), `_every_s` (seconds between the copies).
@@ -44,6 +62,7 @@ class Example(Declared):
     """
 
     says: str
+    says_zh: str = ""
     rows: tuple[dict, ...]
     numerator: float | None = None
     denominator: float | None = None
@@ -52,6 +71,10 @@ class Example(Declared):
     grain: Grain = "day"
     population: int | None = None
     decimals: int = 4
+
+    def shows(self, lang: str) -> str:
+        """What it shows, in `lang` where it is told in it."""
+        return self.says_zh if lang == "zh" and self.says_zh else self.says
 
 
 class Metric(Declared):
@@ -74,11 +97,20 @@ class Metric(Declared):
     area (`area.population`, `area.area_km2`). `coarsest`: the longest period the figure is given for.
     `counts_from`: date column of a register from which an entry counts in a stock instead of `opened_on`
     (connected to the platform on …); entries without that date do not count.
+    `counts_until`: timestamp column of a case from whose local day on it counts no more (closed on …): the stock is what
+    was open at the end of a day.
     `whole_periods_only`: no figure before the period is over (half a day has no peak yet).
     `clause` is the place in the standard as Chinese writes it (表4, 附录A.1, 7.2.2.1); `clause_en` says it
     in English where that differs.
     `zero_where_city_reports`: a count of events; where the city's source reports and an area has
     none, the count is 0, not missing.
+    `interval`: "wilson" for a share whose denominator counts independent cases: it is shown with its 95 % interval.
+    `estimate_days`: with fewer days of records than this the figure is an estimate (status E).
+    `breaks`: days on which the definition changed (a standard replaced by its successor).
+    `grades`: id of a standard's grades (`standards/`), whose classes are then the `thresholds`.
+    `decided_by`: figures of which this one is the largest; the one (or, at a tie, those) that reach it are named
+    beside it as `decider_zh` / `decider_en`, where it is above `decided_above` (an AQI of at most 50 has no primary
+    pollutant).
     """
 
     id: str = Field(pattern=r"[a-z][a-z0-9_]*\.[a-z0-9_]+")
@@ -97,6 +129,7 @@ class Metric(Declared):
     n: str = "count(*)"
     period_on: str = ""
     counts_from: str = ""
+    counts_until: str = ""
     unit: Unit
     scale: float = 1.0
     decimals: int = Field(default=1, ge=0, le=6)
@@ -113,11 +146,32 @@ class Metric(Declared):
     assumption_en: str = ""
     min_completeness: float = Field(default=0.75, ge=0, le=1)
     suppress_below_n: int = Field(default=0, ge=0)
+    interval: Literal["", "wilson"] = ""
+    estimate_days: int = Field(default=0, ge=0)
+    breaks: tuple[Break, ...] = ()
     headline: bool = False
     whole_periods_only: bool = False
     zero_where_city_reports: bool = False
     thresholds: tuple[Threshold, ...] = ()
+    grades: str = ""
+    decided_by: tuple[Decider, ...] = ()
+    decider_zh: str = ""
+    decider_en: str = ""
+    decided_above: float = 0.0
     examples: tuple[Example, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _graded(cls, data: dict) -> dict:
+        """The classes of the grades a metric names, as its thresholds."""
+        name = data.get("grades")
+        if not name or data.get("thresholds"):
+            return data
+        if name not in grades():
+            near = did_you_mean(str(name), grades())
+            raise ValueError(f"unknown grades {name!r}" + (f", did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(grades())}"))
+        steps = [{"at_least": c.low, "level": c.level, "zh": c.zh, "en": c.en} for c in grades()[name].classes]
+        return {**data, "thresholds": tuple(steps)}
 
     @model_validator(mode="after")
     def _consistent(self) -> Metric:
@@ -125,10 +179,14 @@ class Metric(Declared):
         if self.dataset not in contracts():
             near = did_you_mean(self.dataset, contracts())
             problems.append(f"unknown dataset {self.dataset!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+        if bool(self.decided_by) != bool(self.decider_zh and self.decider_en):
+            problems.append("decided_by needs decider_zh and decider_en, what the deciding figure is called, and the other way round")
         if self.unit == "share" and not self.denominator and self.over_time != "recompute":
             problems.append("a share needs a denominator")
         if self.mart and not (MARTS / f"{self.mart}.sql").exists():
             problems.append(f"mart {self.mart!r}: no file marts/{self.mart}.sql")
+        if self.interval and (self.unit != "share" or self.over_time != "sum" or not self.denominator):
+            problems.append('interval "wilson" needs a share with a denominator of cases and over_time "sum"')
         if GRAINS.index(self.coarsest) < GRAINS.index(self.base_grain):
             problems.append("coarsest must not be finer than base_grain")
         if self.over_time == "recompute" and self.over_area != "recompute":
@@ -149,6 +207,10 @@ class Metric(Declared):
             column = contracts()[self.dataset].columns.get(self.counts_from)
             if not self.is_stock or column is None or column.type != "date":
                 problems.append(f"counts_from {self.counts_from!r} is not a date column of a register whose stock is counted")
+        if self.counts_until and self.dataset in contracts():
+            column = contracts()[self.dataset].columns.get(self.counts_until)
+            if not self.is_stock or contracts()[self.dataset].kind != "case" or column is None or column.type != "timestamp":
+                problems.append(f"counts_until {self.counts_until!r} is not a timestamp column of a case dataset whose stock is counted")
         if not self.clause.isascii() and not self.clause_en:
             problems.append("a clause in Chinese needs clause_en")
         bounds = [t.at_least for t in self.thresholds]
@@ -213,10 +275,27 @@ def load_metrics(paths: list[Path]) -> dict[str, Metric]:
     return found
 
 
+def decider_problems(declared: dict[str, Metric]) -> list[str]:
+    """Figures that `decided_by` names and that do not exist or stand in another unit or for other periods."""
+    problems = []
+    for metric in declared.values():
+        for name in (decider.metric for decider in metric.decided_by):
+            other = declared.get(name)
+            if other is None:
+                near = did_you_mean(name, declared)
+                problems.append(f"{metric.id}: decided_by names no metric {name!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+            elif (other.unit, other.base_grain, other.scale) != (metric.unit, metric.base_grain, metric.scale):
+                problems.append(f"{metric.id}: decided_by names {name!r}, which has another unit, scale or base grain and cannot be compared")
+    return problems
+
+
 @cache
 def metrics() -> dict[str, Metric]:
     """The product's metrics by id, in the order of files and blocks."""
-    return load_metrics(sorted(FOLDER.glob("*.toml")))
+    found = load_metrics(sorted(FOLDER.glob("*.toml")))
+    if problems := decider_problems(found):
+        raise DeclarationError(FOLDER.name, problems)
+    return found
 
 
 def metric(metric_id: str) -> Metric:

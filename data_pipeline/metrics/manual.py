@@ -19,10 +19,10 @@ FOLDER = Path(__file__).parents[2] / "docs" / "metrics"
 MOST_ROWS = 6
 # symbols, the same in both languages; a pure number has none
 UNITS: dict[str, str] = {
-    "share": "0–1", "count": "1", "per_10k": "1/10⁴", "ratio": "1", "index": "1", "kwh": "kWh", "mwh": "MWh", "kw": "kW", "mw": "MW",
+    "share": "0–1", "count": "1", "per_10k": "1/10⁴", "per_1k": "1/10³", "ratio": "1", "index": "1", "kwh": "kWh", "mwh": "MWh", "kw": "kW", "mw": "MW",
     "km": "km", "kmh": "km/h", "minutes": "min", "hours": "h", "days": "d", "ug_m3": "µg/m³", "mg_m3": "mg/m³", "degc": "°C", "mm": "mm",
     "m": "m", "m_s": "m/s", "persons": "1", "times_per_day": "1/d", "kbps": "kbit/s", "yuan": "CNY", "usd": "USD", "tonnes": "t",
-    "points": "1", "tce_per_10k_yuan": "tce/10⁴ CNY", "m3": "m³", "tce": "tce", "gbps": "Gbit/s", "customer_hours": "h", "km2": "km²", "db": "dB",
+    "points": "1", "tce_per_10k_yuan": "tce/10⁴ CNY", "m3": "m³", "tce": "tce", "gbps": "Gbit/s", "customer_hours": "h", "km2": "km²", "db": "dB", "yuan_kwh": "CNY/kWh",
 }  # fmt: skip
 WORDS: dict[str, tuple[str, str]] = {
     "title": ("指标手册", "Metric manual"),
@@ -32,11 +32,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "unit": ("单位", "unit"), "formula": ("公式", "formula"), "better": ("方向", "direction"), "kind": ("性质", "kind"),
     "standard": ("依据", "basis"), "assumption": ("说明", "assumption"), "dataset": ("数据集", "dataset"), "grain": ("周期", "periods"),
     "over_area": ("跨区域", "over areas"), "over_time": ("跨周期", "over time"), "gates": ("门槛", "gates"), "classes": ("分级", "classes"),
+    "breaks": ("口径变化（前后不比）", "definition changed (no change across it)"),
     "higher": ("越高越好", "higher is better"), "lower": ("越低越好", "lower is better"), "neither": ("无好坏", "neither"),
     "measured": ("实测", "measured"), "modelled": ("模型推算", "modelled"), "reported": ("部门上报", "reported"),
     "own": ("自定口径（没有采用标准）", "own definition (no standard)"),
     "sum": ("相加", "sums"), "recompute": ("逐级重算", "computed anew"), "last": ("取期末", "as it stands at the end"), "mean": ("算术平均", "arithmetic mean"),
     "completeness": ("应报到报不足 {n}% 标为不完整", "marked incomplete below {n} % of the reports due"),
+    "interval": ("附 95% 区间（威尔逊）", "with its 95 % interval (Wilson)"),
     "suppressed": ("样本少于 {n} 不显示", "not shown below {n} records"),
     "5min": ("5 分钟", "5 minutes"), "15min": ("15 分钟", "15 minutes"), "hour": ("小时", "hour"), "day": ("日", "day"), "week": ("周", "week"),
     "month": ("月", "month"), "quarter": ("季", "quarter"), "year": ("年", "year"), "grains": ("{first}至{last}", "{first} to {last}"),
@@ -134,8 +136,14 @@ def facts(metric: Metric, lang: Lang) -> list[tuple[str, str]]:
         found.append((word("assumption", lang), assumption))
     gates = [word("completeness", lang, n=f"{metric.min_completeness * 100:g}")]
     gates += [word("suppressed", lang, n=metric.suppress_below_n)] if metric.suppress_below_n else []
+    gates += [word("interval", lang)] if metric.interval else []
     gates += [word("whole", lang)] if metric.whole_periods_only else []
     found.append((word("gates", lang), ("；" if zh else "; ").join(gates)))
+    if metric.breaks:
+        found.append((word("breaks", lang), ("；" if zh else "; ").join(f"{b.on} {b.zh if zh else b.en}" for b in metric.breaks)))
+    if metric.decided_by:
+        named = ("、" if zh else ", ").join(f"{d.zh if zh else d.en} `{d.metric}`" for d in metric.decided_by)
+        found.append((metric.decider_zh if zh else metric.decider_en, named))
     if metric.thresholds:
         found.append((word("classes", lang), ("、" if zh else ", ").join(f"≥ {c.at_least:g} {c.zh if zh else c.en}" for c in metric.thresholds)))
     return found
@@ -148,7 +156,7 @@ def formula(metric: Metric) -> str:
 
 def _example(example: Example, lang: Lang) -> list[str]:
     colon = "：" if lang == "zh" else ": "
-    lines = [f"{word('example', lang)}{colon}{example.says}", "", "```toml"]
+    lines = [f"{word('example', lang)}{colon}{example.shows(lang)}", "", "```toml"]
     for row in example.rows[:MOST_ROWS]:
         lines.append("{ " + ", ".join(f"{key} = {_cell(value)}" for key, value in row.items()) + " }")
     if len(example.rows) > MOST_ROWS:

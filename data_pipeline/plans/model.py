@@ -94,7 +94,7 @@ class Clause:
 class System:
     """One information system a plan names. `dashboard_role`: core, feed, track or out; `reason` for it, in English.
 
-    `reason_zh` is given for what is out: there the screen shows it.
+    `reason_zh` is given for what is out: there the screen shows it. `outputs`: what the system gives, as the plan names it.
     """
 
     system_id: str
@@ -109,6 +109,7 @@ class System:
     dashboard_role: str
     reason: str = ""
     reason_zh: str = ""
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def _system(row: Row) -> System:
         system_id=row["system_id"], plan_id=row["plan_id"], clause=row["clause"], name_zh=row["name_zh"],
         name_en=row["name_en"], domain=row["domain"], what_it_does_en=row["what_it_does_en"],
         lead_depts_zh=listed(row["lead_dept_zh"]), deadline=row["deadline"], dashboard_role=row["dashboard_role"],
-        reason=row["reason"], reason_zh=row["reason_zh"],
+        reason=row["reason"], reason_zh=row["reason_zh"], outputs=listed(row["outputs"]),
     )  # fmt: skip
 
 

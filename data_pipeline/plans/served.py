@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from data_pipeline.plans.tables import rows_of
+from data_pipeline.plans.check import listed
+from data_pipeline.plans.model import PlanFacts, System, SystemMetrics
 
 # what a dashboard can serve; `track` is followed by its reports, `out` does not belong here
 SERVED_ROLES = ("core", "feed")
@@ -16,29 +16,10 @@ MANY_SYSTEMS = 10
 
 
 @dataclass(frozen=True)
-class Service:
-    """One output of a system and what shows it: figures (none: the view alone) on a page. `how`, `note`: the pack's words."""
+class ServedSystem(System):
+    """A system of role `core` or `feed` with what shows its outputs here: figures (none: the view alone) on a page."""
 
-    output: str
-    metrics: tuple[str, ...]
-    view: str
-    how: str
-    note: str
-
-
-@dataclass(frozen=True)
-class ServedSystem:
-    """A system of role `core` or `feed` with the outputs the plan names and those shown."""
-
-    system_id: str
-    plan_id: str
-    clause: str
-    name_zh: str
-    name_en: str
-    domain: str
-    role: str
-    outputs: tuple[str, ...]
-    services: tuple[Service, ...]
+    services: tuple[SystemMetrics, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -52,36 +33,27 @@ class ServedSystem:
         return any(service.output in self.outputs for service in self.services)
 
 
-def cells_of(text: str | None) -> tuple[str, ...]:
-    """The entries of a cell with several, parted by `;`."""
-    return tuple(part.strip() for part in (text or "").split(";") if part.strip())
-
-
-def served_systems(folder: Path) -> list[ServedSystem]:
-    """The systems of the plans in a pack's `plan/` folder that a dashboard can serve, in the order of the files; empty without plans."""
-    services: dict[str, list[Service]] = {}
-    for row in rows_of(folder, "system_metrics"):
-        service = Service(row["output"].strip(), cells_of(row["metric_ids"]), row["view"].strip(), row["how"] or "", row["note"] or "")
-        services.setdefault(row["system_id"], []).append(service)
+def served_systems(facts: PlanFacts) -> list[ServedSystem]:
+    """The systems of a city's plans that a dashboard can serve, in the order of the files; empty without plans."""
+    services: dict[str, list[SystemMetrics]] = {}
+    for row in facts.system_metrics:
+        services.setdefault(row.system_id, []).append(row)
     return [
-        ServedSystem(
-            row["system_id"], row["plan_id"], row["clause"], row["name_zh"], row["name_en"], row["domain"], row["dashboard_role"],
-            cells_of(row["outputs"]), tuple(services.get(row["system_id"], ())),
-        )
-        for row in rows_of(folder, "systems")
-        if row["dashboard_role"] in SERVED_ROLES
-    ]  # fmt: skip
+        ServedSystem(**vars(system), services=tuple(services.get(system.system_id, ())))
+        for system in facts.systems
+        if system.dashboard_role in SERVED_ROLES
+    ]
 
 
 def heavy_metrics(systems: Iterable[ServedSystem]) -> list[tuple[str, str, int]]:
     """Figures that serve more than `MANY_SYSTEMS` systems of one plan, to be read by hand: (plan, metric, number), most first."""
-    counts = Counter((s.plan_id, metric) for s in systems for metric in {m for service in s.services for m in service.metrics})
+    counts = Counter((s.plan_id, metric) for s in systems for metric in {m for service in s.services for m in service.metric_ids})
     return sorted(((plan, metric, n) for (plan, metric), n in counts.items() if n > MANY_SYSTEMS), key=lambda item: -item[2])
 
 
 def output_problems(rows: Iterable[Mapping[str, str]], systems: Iterable[Mapping[str, str]]) -> list[str]:
     """Rows of `system_metrics.csv` whose output is not, word for word, one the plan's system names."""
-    outputs = {row["system_id"]: cells_of(row.get("outputs")) for row in systems}
+    outputs = {row["system_id"]: listed(row.get("outputs") or "") for row in systems}
     found = []
     for row in rows:
         system, output = row.get("system_id") or "", (row.get("output") or "").strip()

@@ -14,6 +14,7 @@ import numpy as np
 from data_pipeline.aggregate.status import due_n, status_of
 from data_pipeline.cities import Area, Pack
 from data_pipeline.metrics import Metric
+from data_pipeline.queries.hidden import also_hidden, is_protected
 from data_pipeline.queries.lateness import late_s
 from data_pipeline.queries.mirror import State
 from data_pipeline.queries.series import (
@@ -21,6 +22,7 @@ from data_pipeline.queries.series import (
     COLUMNS,
     DENOMINATOR,
     EXPECTED,
+    FROM_FIGURES,
     KNOWN,
     NUMERATOR,
     REPORTED,
@@ -32,6 +34,7 @@ from data_pipeline.queries.series import (
     moment_of,
 )
 from data_pipeline.queries.types import Reading
+from data_pipeline.statistics import wilson
 from data_pipeline.times import (
     SUB_DAY_SECONDS,
     Grain,
@@ -90,6 +93,11 @@ def year_before(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime | N
     if grain == "week":
         return midnight_utc(day - timedelta(weeks=52), tz)
     return midnight_utc(date(day.year - 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day), tz)
+
+
+def breaks_between(metric: Metric, after_utc: datetime, until_utc: datetime, tz: ZoneInfo) -> bool:
+    """Whether the definition of a figure changed in (after, until]."""
+    return any(after_utc < midnight_utc(one.on, tz) <= until_utc for one in metric.breaks)
 
 
 class Answers:
@@ -212,23 +220,25 @@ class Answers:
             row = None
         if row is None and not future:
             row = self._zero(metric, area, grain, start_utc)
-        late = self.lateness(metric)
+        late, source = self.lateness(metric), self.pack.sources.get(metric.dataset)
         if row is None:
             return Reading(
                 city=self.pack.id, metric=metric.id, area=area.id, grain=grain, period_start_utc=start_utc,
                 period_end_utc=end_utc, numerator=None, denominator=None, value=None, n=0, reported_n=None,
                 expected_n=None, children_reported=None, children_expected=None, status="missing", simulated_share=None,
                 data_as_of_utc=None, known_from_utc=None, late_s=late, is_open=is_open, place_approximate=area.approximate,
+                is_due=not future and source is not None and source.state != "off",
             )  # fmt: skip
         value, n = _none(row[VALUE]), int(row[N])
         reported, expected = _whole(row[REPORTED]), _whole(row[EXPECTED])
-        source = self.pack.sources.get(metric.dataset)
         grace = (source.grace_s or 0) if source else 0
         due = due_n(expected, start_utc, end_utc, metric.dataset, grace, self.now)
         if due is not None and reported is not None and expected is not None:
             due = min(max(due, reported), expected)  # what came early was due as well
         status = status_of(metric, value, n, reported, due)
         numerator, denominator = _none(row[NUMERATOR]), _none(row[DENOMINATOR])
+        if status not in ("suppressed", "missing") and self.is_hidden(metric, area, grain, start_utc):
+            status = "suppressed"
         if status == "suppressed":
             value = numerator = denominator = None
         if late and status in ("ok", "partial") and self._is_newest(metric, area.id, grain, start_utc):
@@ -241,7 +251,30 @@ class Answers:
             simulated_share=min(float(simulated) / n, 1.0) if n else float(bool(simulated)),
             data_as_of_utc=_moment(row[AS_OF]), known_from_utc=_moment(row[KNOWN]), late_s=late, is_open=is_open,
             place_approximate=area.approximate,
+            interval=wilson(numerator, denominator) if metric.interval and numerator is not None and denominator else None,
+            is_estimated=metric.kind == "modelled" or area.approximate or self._short_history(metric, start_utc),
+            is_unreliable=bool(due) and reported is not None and reported < metric.min_completeness * (due or 0),
+            is_break=breaks_between(metric, start_utc - timedelta(microseconds=1), end_utc - timedelta(microseconds=1), self.tz),
         )  # fmt: skip
+
+    def is_hidden(self, metric: Metric, area: Area, grain: Grain, start_utc: datetime) -> bool:
+        """Whether a figure with enough cases is withheld because it would give away another area's few cases."""
+        if not is_protected(metric) or area.level == "city":
+            return False
+
+        def cases(other: str) -> float:
+            row = self.row(metric, other, grain, start_utc)
+            return 0.0 if row is None else float(row[N])
+
+        return area.id in also_hidden(self.pack, metric, cases)
+
+    def _short_history(self, metric: Metric, start_utc: datetime) -> bool:
+        """Whether fewer days of records than the figure needs lie before a period."""
+        if not metric.estimate_days:
+            return False
+        days = self.series_of(metric.id, self.pack.city_area.id, "day")
+        own = days.starts[(days.data[:, FROM_FIGURES] == 0) & (days.data[:, N] > 0)]
+        return not len(own) or microseconds(start_utc) - int(own[0]) < metric.estimate_days * 86_400_000_000
 
     def _zero(self, metric: Metric, area: Area, grain: Grain, start_utc: datetime) -> np.ndarray | None:
         """A count of nothing where the city's source reports: 0, with the city's dates; else None."""
@@ -265,7 +298,10 @@ class Answers:
 
     def with_children(self, metric: Metric, area: Area, found: Reading) -> Reading:
         """With the count of areas below that have a value, of those that usually have one."""
-        below = [a.id for a in self.pack.children(area.id)]
+        children = self.pack.children(area.id)
+        if metric.zero_where_city_reports:
+            return found  # an area nothing is reported of has had nothing: none is lacking
+        below = [a.id for a in children]
         start_us = microseconds(found.period_start_utc)
         since = start_us - _ACTIVE[found.grain] * 86_400_000_000
         expected = reported = 0
@@ -279,7 +315,9 @@ class Answers:
             if newest is not None and newest >= since:
                 expected += 1
                 reported += newest == start_us
-        return replace(found, children_reported=reported, children_expected=expected) if expected else found
+        if not expected:
+            return found
+        return replace(found, children_reported=reported, children_expected=expected, children_level=children[0].level)
 
     # ------------------------------------------------------------------ newest
 
@@ -317,18 +355,15 @@ class Answers:
         if counts_zero or grain not in ("5min", "15min", "hour", "day", "month"):
             place = self.pack.areas[area]
             return [(s, self.reading(metric, place, grain, s).value) for s in starts]
-        held = self.series_of(metric.id, area, grain)
-        if not len(held.starts):
-            return [(s, None) for s in starts]
         wanted = np.array([microseconds(s) for s in starts])
-        at = np.minimum(np.searchsorted(held.starts, wanted), len(held.starts) - 1)
-        rows = held.rows(at)
-        good = (
-            (held.starts[at] == wanted) & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
-        )
+        rows, there = self.series_of(metric.id, area, grain).rows(wanted)
+        good = there & (rows[:, N] >= max(metric.suppress_below_n, 1)) & np.isfinite(rows[:, VALUE])
         good &= wanted <= self.now_us
         if metric.whole_periods_only:
             good[-1] &= end_of(starts[-1], grain, self.tz) <= self.now
+        if is_protected(metric):
+            place = self.pack.areas[area]
+            good &= [not (ok and self.is_hidden(metric, place, grain, s)) for s, ok in zip(starts, good, strict=True)]
         return [(s, float(v) if ok else None) for s, v, ok in zip(starts, rows[:, VALUE], good, strict=True)]
 
     def _stock_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -15,40 +16,46 @@ from data_pipeline.errors import CityBrainError, UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.metrics import metric as metric_of
-from data_pipeline.queries import lakeside
+from data_pipeline.queries import lakeside, provenance
 from data_pipeline.queries.answers import Answers, end_of, starts_between
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.cards import card as make_card
 from data_pipeline.queries.coverage import CoverageDoor
 from data_pipeline.queries.freezes import Freezes
-from data_pipeline.queries.ledger import LedgerDoor
+from data_pipeline.queries.hidden import is_protected
+from data_pipeline.queries.judged import Provenance, Unusual
+from data_pipeline.queries.ledger import LedgerDoor, Ledgers
 from data_pipeline.queries.listings import Listings
 from data_pipeline.queries.mirror import Mirror, State
+from data_pipeline.queries.past import Moment, OldPeriods, PastLedgers, StillMirror, past_state
 from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.reports import ReportEntries
-from data_pipeline.queries.series import FROM_FIGURES, microseconds
+from data_pipeline.queries.search import SearchDoor
+from data_pipeline.queries.series import microseconds
+from data_pipeline.queries.short import ShortPeriods
 from data_pipeline.queries.types import (
     Band,
     Card,
-    Provenance,
     Reading,
     Site,
     Snapshot,
     Target,
 )
-from data_pipeline.times import SUB_DAY_SECONDS, Grain, now_utc, period_start
+from data_pipeline.queries.unusual import Judge
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, now_utc, period_start
 
 MOST_PERIODS = 50_000
 
 
-class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
+class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, SearchDoor):
     """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
 
     def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
         self.home, self.packs, self.now = home, packs, now
         self._mirror = Mirror(home, packs)
         self._bands = Bands()
-        self._reading = ReadingLake(home)
+        self._reading, self._short = ReadingLake(home), ShortPeriods()
         self._owner = {
             code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)
         }
@@ -59,7 +66,11 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
         self._modelled: dict[tuple[str, str, str | None], tuple[int, Any]] = {}
-        self._start_ledger()
+        self._ledgers = Ledgers(packs, now, self._mirror, self.latest, self.readings)
+        self._start_search()
+        self._judge = Judge()
+        self._old = OldPeriods(self._reading)
+        self._moment: Moment | None = None  # set where this door stands at an earlier moment
 
     # ------------------------------------------------------------------ life
 
@@ -94,6 +105,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
 
         self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
         self._thread.start()
+        self._judge.follow(self._stop, self._look)
 
     def _warm_one(self) -> bool:
         """Fetch one usual range that no page has asked for yet today, so that none has to wait; False where all are there."""
@@ -109,12 +121,26 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
                         return True
         return False
 
+    def _look(self, city: str | None = None) -> None:
+        """Judge the newest figures of every city with data, or of one."""
+        for one in self._mirror.state.cities if city is None else (city,):
+            answers = Answers(self._mirror.state, self.packs[one], self.now(), self._recompute)
+            self._judge.look(answers, self._reading.get(), self.metrics_for(one))
+
+    def unusual(self, city: str) -> Unusual:
+        """What is unusual in a city now: judged in the background while the store is followed, else on the spot."""
+        pack = self._pack(city)
+        if self._thread is None and self.has_data(pack.id):
+            self._look(pack.id)
+        return self._judge.found(pack.id)
+
     def close(self) -> None:
         """Stop following and close the store. Harmless twice."""
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=10)
         self._thread = None
+        self._judge.join()
         self._mirror.close()
         self._reading.close()
 
@@ -125,6 +151,16 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
     def snapshot(self) -> Snapshot | None:
         """The snapshot answers come from; None for an empty store."""
         return self._mirror.state.snapshot
+
+    def at(self, city: str, at_utc: datetime, known_at_utc: datetime | None = None) -> Queries:
+        """The door to one city at an earlier moment (naive UTC): what had happened by then, or, with `known_at_utc`, what was known then."""
+        moment, pack = Moment(at_utc, known_at_utc), self._pack(city)
+        state = past_state(self._mirror.state, self.packs, pack.id, moment, self._old, self._reading)
+        past = copy.copy(self)
+        past._moment, past._recomputed = moment, {}
+        past.now = lambda: at_utc
+        past._mirror, past._ledgers = StillMirror(self._mirror, state), PastLedgers(self._ledgers, local_day(at_utc, pack.tz))
+        return past
 
     # ------------------------------------------------------------------ what there is
 
@@ -197,9 +233,11 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
             series = None
         elif as_of is None and self._held(place, m, grain):
             series = lakeside.stored_series(lake, answers.pack, m, place.id, grain, starts[0], last)
+        elif as_of is None and len(starts) == 1:
+            series = self._short.of(lake, answers.pack, m, place.id, grain, starts[0], last, answers.state.commit_seq)
         else:
             series = lakeside.computed_series(lake, answers.pack, m, place, grain, starts[0], last, as_of)
-        judged = answers if as_of is None else Answers(State(), answers.pack, as_of)
+        judged = answers if as_of is None else self._known_at(lake, answers, m, place, grain, starts[0], last, as_of)
         found = []
         for s in starts:
             if series is None:
@@ -270,25 +308,14 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
         self, metric: str, area: str, grain: Grain, period_start_utc: datetime, as_of: datetime | None = None
     ) -> Provenance:
         """Everything behind one reading: definition, formula, SQL, deliveries, number and sample of the records."""
+        as_of = as_of or (self._moment.known_at_utc if self._moment else None)
         m, place, answers = self._ask(metric, area)
         reading = self.reading(metric, area, grain, period_start_utc, as_of)
-        lake = self._reading.get()
-        row = None if m.is_stock else answers.row(m, place.id, grain, reading.period_start_utc)
-        from_figures = row is not None and row[FROM_FIGURES] == 1
-        sql, n = "", 0
-        ids: list[int] = []
-        columns: tuple[str, ...] = ()
-        rows: tuple[tuple, ...] = ()
-        if lake is not None:
-            sql, ids, n, columns, rows = lakeside.behind(lake, answers.pack, m, reading, from_figures, as_of)
-        wanted = set(ids)
-        listed = tuple(d for d in self._mirror.state.deliveries.get(answers.pack.id, ()) if d.delivery_id in wanted)
-        return Provenance(
-            reading=reading, metric_id=m.id, name_zh=m.name_zh, name_en=m.name_en, says_zh=m.says_zh, says_en=m.says_en,
-            does_not_say_zh=m.does_not_say_zh, does_not_say_en=m.does_not_say_en, standard=m.standard, clause=m.clause, clause_en=m.clause_en,
-            kind=m.kind, formula=m.formula, sql=sql, dataset="figures" if from_figures else m.dataset, deliveries=listed,
-            records_n=n, sample_columns=columns, sample_rows=rows, snapshot=self.snapshot(),
-        )  # fmt: skip
+
+        def known_at(moment: datetime) -> Reading:
+            return self.reading(metric, area, grain, reading.period_start_utc, moment)
+
+        return provenance.behind(answers, self._reading.get(), m, place, reading, known_at, as_of)
 
     # ------------------------------------------------------------------ inside
 
@@ -317,6 +344,16 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
         return starts_between(start_utc, end_utc, grain, answers.tz)
 
     @staticmethod
+    def _known_at(
+        lake: Lake | None, answers: Answers, metric: Metric, area: Area, grain: Grain, from_utc: datetime, to_utc: datetime, as_of: datetime
+    ) -> Answers:
+        """Answers as of an earlier moment; with every area's figure where one may have to be withheld because of another's."""
+        state = State()
+        if lake is not None and is_protected(metric) and area.level != "city":
+            state = State(series=lakeside.computed_everywhere(lake, answers.pack, metric, grain, from_utc, to_utc, as_of))
+        return Answers(state, answers.pack, as_of)
+
+    @staticmethod
     def _held(area: Area, metric: Metric, grain: Grain) -> bool:
         """Whether readings of this grain are kept for this area (townships: not below an hour)."""
         if grain == "15min" and metric.base_grain == "5min":
@@ -330,7 +367,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
         if grain not in SUB_DAY_SECONDS or metric.is_stock:
             return True
         held = answers.series_of(metric.id, area.id, grain)
-        if len(held.starts) and microseconds(start_utc) >= held.starts[0]:
+        if len(held) and microseconds(start_utc) >= held.first_us:
             return True
         newest = answers.state.newest.get((metric.id, grain))
         return newest is None or microseconds(start_utc) > newest - 72 * 3_600_000_000
@@ -338,11 +375,13 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor):
     @staticmethod
     def _has_any(answers: Answers, metric: Metric, area: str, grain: Grain) -> bool:
         kept = metric.is_stock or grain not in ("5min", "15min", "hour", "day", "month")
-        return len(answers.series_of(metric.id, area, "day" if kept else grain).starts) > 0
+        return len(answers.series_of(metric.id, area, "day" if kept else grain)) > 0
 
     def _recompute(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
         """A longer period of a recomputed figure, remembered until a day of it changes."""
         pack, lake = self._owner[area], self._reading.get()
+        if self._moment is not None and end_of(start_utc, grain, pack.tz) > self._moment.at_utc:
+            return None  # the records of a period that was not over lie partly after the moment
         if lake is None:
             return None
         end = end_of(start_utc, grain, pack.tz)

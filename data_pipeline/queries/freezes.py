@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from data_pipeline.cities import Pack, find_pack
@@ -12,14 +13,11 @@ from data_pipeline.queries.reading import ReadingLake
 
 
 class Freezes:
-    """The part of `Queries` that reads frozen ledgers. Needs `packs` and the connection of its other parts."""
+    """The part of `Queries` that reads frozen ledgers. Needs packs, ledger and the connection of its other parts."""
 
     packs: dict[str, Pack]
     _reading: ReadingLake
-
-    def ledger(self, city: str, on: date | None = None) -> Ledger:
-        """The ledger of a city on a day."""
-        raise NotImplementedError
+    ledger: Callable[..., Ledger]
 
     def freezes(self, city: str) -> list[Freeze]:
         """The freezes of a city, newest first; their payloads are left empty."""

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from data_pipeline.aggregate.city import EVER, CityReadings
-from data_pipeline.aggregate.compose import Window, compose
+from data_pipeline.aggregate.compose import Window, compose, grouped
 from data_pipeline.aggregate.rollup import coarser
 from data_pipeline.cities import Area, Pack
 from data_pipeline.contracts import contract
 from data_pipeline.metrics import Metric
-from data_pipeline.queries.series import SELECT, Series, microseconds, split
+from data_pipeline.queries.series import SELECT, Key, Series, microseconds, split
 from data_pipeline.queries.types import Reading
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, day_floor, local_day, next_day_floor
@@ -65,7 +65,27 @@ def _computed(
     to_utc: datetime,
     as_of: datetime | None,
 ) -> Series | None:
-    areas = tuple(dict.fromkeys((area.id, pack.city_area.id)))
+    parts = _parts(lake, pack, metric, tuple(dict.fromkeys((area.id, pack.city_area.id))), grain, from_utc, to_utc, as_of)
+    return None if parts is None else _as_series(metric, area.id, grain, parts, from_utc, to_utc, stock=metric.is_stock)
+
+
+def computed_everywhere(
+    lake: Lake, pack: Pack, metric: Metric, grain: Grain, from_utc: datetime, to_utc: datetime, as_of: datetime | None
+) -> dict[Key, Series]:
+    """`computed_series` of every area of a city: for figures that are withheld by what their neighbours show."""
+    with lake.pinned():
+        parts = _parts(lake, pack, metric, None, grain, from_utc, to_utc, as_of)
+    if parts is None:
+        return {}
+    made = {a: _as_series(metric, a, grain, parts, from_utc, to_utc, stock=metric.is_stock) for a in pack.areas}
+    return {(metric.id, area, grain): series for area, series in made.items() if series is not None}
+
+
+def _parts(
+    lake: Lake, pack: Pack, metric: Metric, areas: tuple[str, ...] | None, grain: Grain, from_utc: datetime, to_utc: datetime,
+    as_of: datetime | None,
+) -> pl.DataFrame | None:  # fmt: skip
+    """Parts of the periods that hold [from, to) with `origin`; of the areas given (the city among them) or of all."""
     made = CityReadings(lake, pack, as_of=as_of, areas=areas)
     tz = pack.tz
     first, after = local_day(from_utc, tz), local_day(to_utc - timedelta(microseconds=1), tz) + _DAY
@@ -102,9 +122,29 @@ def _computed(
             days = _days(made, metric, first, after)
             months = made.longer([metric], "month", [days], first, after)[0]
             parts = coarser(metric, months.drop("origin"), "month", grain, tz)
-    if "origin" not in parts.columns:
-        parts = parts.with_columns(pl.lit("records").alias("origin"))
-    return _as_series(metric, area.id, grain, parts, from_utc, to_utc, stock=metric.is_stock)
+    return parts if "origin" in parts.columns else parts.with_columns(pl.lit("records").alias("origin"))
+
+
+def known_then(lake: Lake, pack: Pack, group: list[Metric], first: date, after: date, as_of: datetime) -> dict[Key, Series]:
+    """Readings of metrics of one dataset, for every area, from the records known at `as_of`, of the local days [first, after).
+
+    Hours, shorter periods and days come from one run of the composed SQL; of a stock every day it changed.
+    """
+    pieces: list[tuple[Metric, Grain, pl.DataFrame]] = []
+    with lake.pinned():
+        made = CityReadings(lake, pack, as_of=as_of)
+        for some in grouped(group):
+            if some[0].is_stock:
+                made.load_figures([m.id for m in some], *EVER)
+                pieces += [(m, "day", piece) for m, _, piece, _, _ in made.stock(some)]
+            else:
+                made.load_figures([m.id for m in some], first, after)
+                pieces += [(m, grain, piece) for m, grain, piece, _, _ in made.window(some, first, after)]
+    found: dict[Key, Series] = {}
+    for metric, grain, piece in pieces:
+        parts = piece if "origin" in piece.columns else piece.with_columns(pl.lit("records").alias("origin"))
+        found.update(split(_rows(metric, grain, parts)))
+    return found
 
 
 def _days(made: CityReadings, metric: Metric, first: date, after: date) -> pl.DataFrame:
@@ -117,16 +157,20 @@ def _as_series(
     mine = parts.filter(pl.col("area_id") == area)
     if not stock:
         mine = mine.filter(pl.col("start").is_between(from_utc, to_utc, closed="left"))
-    rows = mine.select(
+    for _, series in split(_rows(metric, grain, mine)):
+        return series
+    return None
+
+
+def _rows(metric: Metric, grain: Grain, parts: pl.DataFrame) -> pl.DataFrame:
+    """Computed parts in the columns of `series.SELECT`."""
+    return parts.select(
         pl.lit(metric.id).alias("metric"), "area_id", pl.lit(grain).alias("grain"),
         pl.col("start").dt.epoch("us").alias("start_us"), "numerator", "denominator", "value", "n", "reported_n",
         "expected_n", "simulated_n", pl.col("as_of").dt.epoch("us").alias("data_as_of_us"),
         pl.col("known_from").dt.epoch("us").alias("known_from_us"),
         (pl.col("origin") == "figures").cast(pl.Int64).alias("from_figures"),
     )  # fmt: skip
-    for _, series in split(rows):
-        return series
-    return None
 
 
 def recomputed_row(
@@ -204,3 +248,39 @@ def _figures_behind(
 
 def _composable(metric: Metric, grain: Grain) -> Grain | None:
     return grain if metric.over_time == "recompute" else None
+
+
+def moments_of_change(
+    lake: Lake, pack: Pack, metric: Metric, reading: Reading, from_figures: bool, most: int
+) -> list[datetime]:
+    """When deliveries arrived that a reading rests on, once its period was over: the first such moment and the newest ones.
+
+    All arrivals up to the end of the period count as one: until then the figure was still growing.
+    """
+    table = contract("figures" if from_figures else metric.dataset).table
+    first, after = local_day(reading.period_start_utc, pack.tz), local_day(reading.period_end_utc - timedelta(microseconds=1), pack.tz) + _DAY
+    conditions, params = ["r.city = ?"], [pack.id]  # type: list[str], list[Any]
+    if from_figures:
+        codes = [reading.area, *pack.area(reading.area).codes]
+        conditions += ["r.metric_id = ?", "list_contains(?, r.area_id)", "r.local_day >= ?", "r.local_day < ?"]
+        params += [metric.id, codes, first, after]
+        source = f'"{table}" AS r'
+    else:
+        source = f'"{table}" AS r JOIN localities AS l ON l.locality_id = r.locality_id'
+        conditions.append("l.area_id = ?")
+        params.append(reading.area)
+        if metric.is_stock:
+            conditions.append("r.local_day < ?")
+            params.append(after)
+        elif metric.period_on:
+            conditions += [f'r."{metric.period_on}" >= ?', f'r."{metric.period_on}" < ?']
+            params += [reading.period_start_utc, reading.period_end_utc]
+        else:
+            conditions += ["r.event_at_utc >= ?", "r.event_at_utc < ?", "r.local_day >= ?", "r.local_day < ?"]
+            params += [reading.period_start_utc, reading.period_end_utc, first, after]
+    rows = lake.frame(
+        f"SELECT DISTINCT greatest(r.known_from_utc, CAST(? AS TIMESTAMP)) AS arrived FROM {source} WHERE {' AND '.join(conditions)} ORDER BY arrived",
+        [reading.period_end_utc, *params],
+    )
+    found: list[datetime] = rows["arrived"].drop_nulls().to_list()
+    return found if len(found) <= most else [found[0], *found[-(most - 1):]]

@@ -14,7 +14,7 @@ def past_due(
     """Time past due, negative while in time; None where no rhythm is promised or nothing ever came.
 
     Due = newest data + cadence + grace. Observations are dated by their newest event (the end of
-    its interval where the event is the start of one); registers, cases and archives by their
+    its interval where the event is the start of one: as long as the contract's cadence, else the source's); registers, cases and archives by their
     newest arrival: one that has nothing new is not late for that.
     """
     if source.state == "off" or source.cadence_s is None:
@@ -23,8 +23,8 @@ def past_due(
     newest = last_event_utc if declared.kind == "observation" else last_received_utc
     if newest is None:
         return None
-    if declared.kind == "observation" and declared.event_time == "start_at" and declared.cadence:
-        newest += duration(declared.cadence)
+    if declared.kind == "observation" and declared.event_time == "start_at":
+        newest += duration(declared.cadence) if declared.cadence else timedelta(seconds=source.cadence_s)
     return now - newest - timedelta(seconds=source.cadence_s + (source.grace_s or 0))
 
 

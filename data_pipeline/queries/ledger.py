@@ -6,20 +6,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 import polars as pl
 
-from data_pipeline.cities import Pack
+from data_pipeline.cities import Pack, find_pack
 from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import boards
 from data_pipeline.ledger.known import Known, LivePath, MetricState
 from data_pipeline.ledger.reported import Reports
 from data_pipeline.ledger.state import build
-from data_pipeline.ledger.types import Ledger, LedgerTarget, PathPoint
+from data_pipeline.ledger.types import WITHDRAWN, Ledger, LedgerTarget, PathPoint
 from data_pipeline.metrics import metrics
 from data_pipeline.plans import PlanFacts, TargetMetric, read_plan_facts
 from data_pipeline.queries.mirror import Mirror
-from data_pipeline.queries.types import Reading, Snapshot
+from data_pipeline.queries.types import Reading
 from data_pipeline.times import Grain, local_day, midnight_utc
 
 KEPT = 64  # ledgers of different days that are remembered
@@ -36,41 +37,45 @@ class _Made:
     ledger: Ledger
 
 
-class LedgerDoor:
-    """The part of `Queries` that answers for the ledger. Needs packs, clock, mirror and readings from the rest."""
+class Latest(Protocol):
+    """The newest reading of a metric in an area (`Queries.latest`)."""
 
-    packs: dict[str, Pack]
-    now: Callable[[], datetime]
-    _mirror: Mirror
+    def __call__(self, metric: str, area: str) -> Reading: ...  # noqa: D102
 
-    def _pack(self, city: str) -> Pack:
-        raise NotImplementedError
 
-    def snapshot(self) -> Snapshot | None:
-        """The snapshot answers come from; None for an empty store."""
-        raise NotImplementedError
+class Readings(Protocol):
+    """The readings of a metric of every period that starts in [start, end) (`Queries.readings`)."""
 
-    def latest(self, metric: str, area: str, grain: Grain | None = None) -> Reading:
-        """The newest reading of a metric."""
-        raise NotImplementedError
+    def __call__(  # noqa: D102
+        self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime, as_of: datetime | None
+    ) -> list[Reading]: ...
 
-    def readings(
-        self,
-        metric: str,
-        area: str,
-        grain: Grain,
-        start_utc: datetime,
-        end_utc: datetime,
-        as_of: datetime | None = None,
-    ) -> list[Reading]:
-        """One reading for every period that starts in [start, end)."""
-        raise NotImplementedError
+
+class Ledgers:
+    """The ledgers of all cities, put together when asked for and remembered by city and day.
+
+    Parameters
+    ----------
+    packs : city packs by id
+    now : the clock, naive UTC
+    mirror : accepted reports, and the accounts of what was delivered
+    latest, readings : where readings of live metrics come from
+    """
+
+    def __init__(
+        self, packs: dict[str, Pack], now: Callable[[], datetime], mirror: Mirror, latest: Latest, readings: Readings
+    ) -> None:
+        self.packs, self.now, self.latest, self.readings = packs, now, latest, readings
+        self._mirror = mirror
+        self._facts_read: dict[str, PlanFacts] = {}
+        self._ledgers: dict[tuple[str, date], _Made] = {}
+        self._ledger_guard = threading.Lock()
 
     # ------------------------------------------------------------------ what may be asked
 
     def plan_facts(self, city: str) -> PlanFacts:
         """Everything the plans of a city say, as printed; empty facts for a pack without a plan."""
-        pack = self._pack(city)
+        pack = find_pack(self.packs, city)
         known = self._facts_read
         if pack.id not in known:
             known[pack.id] = read_plan_facts(pack.folder / "plan", pack.id)
@@ -87,7 +92,7 @@ class LedgerDoor:
         UnknownId
             There is no such city.
         """
-        pack = self._pack(city)
+        pack = find_pack(self.packs, city)
         now = self.now()
         today = local_day(now, pack.tz)
         day = today if on is None or on > today else on
@@ -112,22 +117,15 @@ class LedgerDoor:
         Columns of the contract `plan_reports` and the system columns; a replaced revision has a
         `known_to_utc`. No rows where nothing was reported.
         """
-        frame = self._mirror.state.plan_reports.get(self._pack(city).id)
+        frame = self._mirror.state.plan_reports.get(find_pack(self.packs, city).id)
         if frame is None:
             return pl.DataFrame()
         return frame.filter(pl.col("subject_id") == subject_id).sort("data_on", "known_from_utc")
 
     # ------------------------------------------------------------------ inside
 
-    _facts_read: dict[str, PlanFacts]
-    _ledgers: dict[tuple[str, date], _Made]
-    _ledger_guard: threading.Lock
-
-    def _start_ledger(self) -> None:
-        self._facts_read, self._ledgers, self._ledger_guard = {}, {}, threading.Lock()
-
     def _snapshot_id(self) -> int | None:
-        snapshot = self.snapshot()
+        snapshot = self._mirror.state.snapshot
         return snapshot.id if snapshot else None
 
     def _renewed(self, pack: Pack, day: date, is_today: bool, now: datetime) -> Ledger:
@@ -240,12 +238,35 @@ class LedgerDoor:
         return MetricState(works, reading.data_as_of_utc, reading.is_simulated)
 
 
+class LedgerDoor:
+    """The part of `Queries` that answers for the ledger: what its `Ledgers` know."""
+
+    _ledgers: Ledgers
+
+    def plan_facts(self, city: str) -> PlanFacts:
+        """Everything the plans of a city say, as printed (`Ledgers.plan_facts`)."""
+        return self._ledgers.plan_facts(city)
+
+    def ledger(self, city: str, on: date | None = None) -> Ledger:
+        """The ledger of a city on a local day, as known by the end of that day; now without one (`Ledgers.ledger`)."""
+        return self._ledgers.ledger(city, on)
+
+    def ledger_target(self, city: str, target_id: str, on: date | None = None) -> LedgerTarget:
+        """One promise of the ledger; `UnknownId` with "did you mean" where there is none of that id."""
+        return self._ledgers.ledger_target(city, target_id, on)
+
+    def report_revisions(self, city: str, subject_id: str) -> pl.DataFrame:
+        """Every revision of every accepted report on one subject (`Ledgers.report_revisions`)."""
+        return self._ledgers.report_revisions(city, subject_id)
+
+
 def known_reports(frame: pl.DataFrame | None, day: date, known_at_utc: datetime) -> pl.DataFrame | None:
-    """The reports of a city dated up to `day` in the revision that was known at a moment."""
+    """The reports of a city dated up to `day` in the revision that was known at a moment, without what was withdrawn by then."""
     if frame is None:
         return None
     return frame.filter(
         (pl.col("data_on") <= day)
         & (pl.col("known_from_utc") <= known_at_utc)
         & (pl.col("known_to_utc").is_null() | (pl.col("known_to_utc") > known_at_utc))
+        & (pl.col("stage").fill_null("") != WITHDRAWN)
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -17,14 +19,25 @@ from data_pipeline.store.lake import Lake
 
 def site_of(city: str, row: dict[str, Any]) -> Site:
     """A row of `sites` as a value; `zone_ids` and `attributes` are kept as JSON text in the lake."""
+    # a city has tens of thousands of sites, but few places and kinds: each word is held once
     return Site(
-        city=city, site_id=row["site_id"], dataset=row["dataset"], name=row["name"] or row["site_id"],
-        name_en=row["name_en"] or "", lon=row["lon"], lat=row["lat"], district_id=row["district_id"],
-        township_id=row["township_id"], zone_ids=_zones(row["zone_ids"]), place_basis=row["place_basis"] or "",
-        attributes=json.loads(row["attributes"] or "{}"), is_simulated=bool(row["is_simulated"]), delivery_id=row["delivery_id"],
+        city=city, site_id=row["site_id"], dataset=sys.intern(row["dataset"]), name=row["name"] or row["site_id"],
+        name_en=row["name_en"] or "", lon=row["lon"], lat=row["lat"], district_id=_once(row["district_id"]),
+        township_id=_once(row["township_id"]), zone_ids=_zones(row["zone_ids"]), place_basis=_once(row["place_basis"]) or "",
+        attributes=_attributes(row["attributes"] or "{}"), is_simulated=bool(row["is_simulated"]), delivery_id=row["delivery_id"],
     )  # fmt: skip
 
 
+def _once(text: str | None) -> str | None:
+    return None if text is None else sys.intern(text)
+
+
+@lru_cache(maxsize=4096)
+def _attributes(text: str) -> dict[str, Any]:
+    return json.loads(text)
+
+
+@lru_cache(maxsize=1024)
 def _zones(text: str | None) -> tuple[str, ...]:
     if not text:
         return ()

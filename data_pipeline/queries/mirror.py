@@ -29,6 +29,7 @@ RECENT = timedelta(hours=72)  # below a day so much is held in memory; older per
 EVENT_DAYS = 90
 LOADED_TOGETHER = 6  # metrics of a city read at a time when the store is opened
 _SUB_DAY = list(SUB_DAY_SECONDS)
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h numbers them
 _DELIVERY = (
     "delivery_id", "city", "dataset", "source", "filename", "format", "bytes", "sha256", "mapping", "operator",
     "is_simulated", "received_at_utc", "rows_in", "accepted", "duplicates", "quarantined", "corrections", "status", "message",
@@ -70,6 +71,7 @@ class Mirror:
     def __init__(self, home: Home, packs: dict[str, Pack]) -> None:
         self.home, self.packs = home, packs
         self.state = State()
+        spare_memory()
         self._lake: Lake | None = None
         self._guard = threading.Lock()
 
@@ -125,10 +127,10 @@ class Mirror:
                 mine = series.get(key)
                 merged = part if mine is None else mine.merged(part)
                 if grain in SUB_DAY_SECONDS:
-                    last = max(newest.get((metric, grain), 0), int(part.starts[-1]))
+                    last = max(newest.get((metric, grain), 0), part.last_us)
                     newest[metric, grain] = last
                     # an hour more than promised, so that not every commit copies every series
-                    if merged.starts[0] < last - microseconds_of(RECENT) - 3_600_000_000:
+                    if merged.first_us < last - microseconds_of(RECENT) - 3_600_000_000:
                         merged = merged.since(last - microseconds_of(RECENT))
                 series[key] = merged
         return replace(state, series=series, newest=newest, cities=frozenset(found_cities & set(self.packs)))
@@ -166,9 +168,9 @@ class Mirror:
         changed = lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
         sites = dict(old.sites)
         for city in changed:
-            sites[city] = lake.frame(
+            sites[city] = _own(lake.frame(
                 "SELECT * EXCLUDE (city, commit_seq) FROM sites WHERE city = ? ORDER BY dataset, site_id", [city]
-            )
+            ))  # fmt: skip
         return replace(state, sites=sites)
 
     def _sources(self, lake: Lake, state: State) -> State:
@@ -208,7 +210,7 @@ class Mirror:
         reports = dict(old.plan_reports)
         names = ", ".join(f'"{name}"' for name in (*declared.columns, *_KNOWN))
         for city in changed:
-            reports[city] = lake.frame(f'SELECT {names} FROM "{declared.table}" WHERE city = ?', [city])
+            reports[city] = _own(lake.frame(f'SELECT {names} FROM "{declared.table}" WHERE city = ?', [city]))
         return replace(state, plan_reports=reports)
 
     def _events(self, lake: Lake, old: State, state: State) -> State:
@@ -217,7 +219,7 @@ class Mirror:
             "city"
         ].to_list()
         for city in changed:
-            alerts[city] = alerts_with_trail(lake.frame("SELECT * FROM alerts WHERE city = ?", [city]))
+            alerts[city] = _own(alerts_with_trail(lake.frame("SELECT * FROM alerts WHERE city = ?", [city])))
         table = contract("city_events").table
         fresh = lake.frame(
             f'SELECT city, max(local_day) AS newest FROM "{table}" WHERE commit_seq > ? GROUP BY city', [old.commit_seq]
@@ -230,10 +232,29 @@ class Mirror:
                 [city, newest - timedelta(days=EVENT_DAYS)],
             )
             places = lake.frame("SELECT locality_id, area_id AS counted_in FROM localities WHERE city = ?", [city])
-            events[city] = events[city].join(
+            events[city] = _own(events[city].join(
                 places.group_by("locality_id").agg("counted_in"), on="locality_id", how="left", maintain_order="left"
-            )
+            ))  # fmt: skip
         return replace(state, alerts=alerts, city_events=events)
+
+
+def _own(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in room of their own: an answer of the lake holds on to the room reserved for a longer one."""
+    held = frame.write_ipc(None)
+    held.seek(0)
+    return pl.read_ipc(held)
+
+
+def spare_memory() -> None:
+    """Have large pieces of memory go back to the system when they are freed, where the C library knows how (glibc).
+
+    Left to itself it keeps room for pieces of up to 32 MB once such have come and gone, for each thread its own: after
+    reading the store that was a third of all the web process held.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
+        library.mallopt(_M_ARENA_MAX, 2)
 
 
 def _give_back() -> None:

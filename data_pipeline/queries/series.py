@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 EPOCH = datetime(1970, 1, 1)
 # columns of `Series.data`, NaN for null; times as microseconds since 1970 UTC (exact in a double)
@@ -28,6 +31,70 @@ Key = tuple[str, str, str]
 # ones keeps the plain table.
 _KINDS = ("f8", "f8", "f8", "f4", "f4", "f4", "f4", "f8", "f8", "u1")
 HELD = np.dtype(list(zip(COLUMNS, _KINDS, strict=True)))
+# Hours, days and months are folded: all but the newest rows compressed, some 6 bytes a row in place of 65. Five cities
+# have ten million of them, most of which nobody looks at between two commits.
+FOLDED = ("hour", "day", "month")
+NEWEST_ROWS = 8
+MOST_ROWS = 24  # rows left open before the older ones join the fold
+UNFOLDED_KEPT = 128  # folds held open after somebody looked into them, up to 75 KB each
+_CODEC = pa.Codec("zstd", compression_level=1)
+_RATIOS = (1.0, 100.0, 1000.0)  # a value is mostly its numerator over its denominator, times one of these
+
+
+class Fold:
+    """Older rows of a series, compressed; `rows` gives exactly what went in, to the bit."""
+
+    __slots__ = ("_bytes", "_ratio", "first_us", "last_us", "n")
+
+    def __init__(self, starts: np.ndarray, table: np.ndarray) -> None:
+        self.n, self.first_us, self.last_us = len(starts), int(starts[0]), int(starts[-1])
+        bits = [np.ascontiguousarray(table[:, i]).view(np.int64) for i in range(len(COLUMNS))]
+        # what follows from other columns becomes zeros: the value, the moments beside the period
+        guesses = {ratio: bits[VALUE] ^ _quotient(table, ratio) for ratio in (0.0, *_RATIOS)}
+        self._ratio = min(guesses, key=lambda ratio: int(np.count_nonzero(guesses[ratio])))
+        bits[VALUE] = guesses[self._ratio]
+        for i in (AS_OF, KNOWN):
+            bits[i] = _steps(bits[i] - np.ascontiguousarray(starts, dtype=np.float64).view(np.int64))
+        every = np.array([_steps(starts), *bits])
+        # bytes of equal weight together: most of them are equal
+        shuffled = every.view(np.uint8).reshape(len(every), self.n, 8).transpose(0, 2, 1)
+        self._bytes = _CODEC.compress(np.ascontiguousarray(shuffled), asbytes=True)
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts (µs, ascending) and the table of doubles; the newest asked for stay open."""
+        return _unfolded(self)
+
+    def unfold(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows anew from the compressed bytes."""
+        width = len(COLUMNS) + 1
+        raw = np.frombuffer(_CODEC.decompress(self._bytes, width * self.n * 8, asbytes=True), dtype=np.uint8)
+        every = np.ascontiguousarray(raw.reshape(width, 8, self.n).transpose(0, 2, 1)).view(np.int64)[..., 0]
+        starts, bits = np.cumsum(every[0]), every[1:]
+        for i in (AS_OF, KNOWN):
+            bits[i] = np.cumsum(bits[i]) + starts.astype(np.float64).view(np.int64)
+        table = np.empty((self.n, len(COLUMNS)))
+        table[:] = bits.view(np.float64).T
+        table[:, VALUE] = (bits[VALUE] ^ _quotient(table, self._ratio)).view(np.float64)
+        table.flags.writeable = False  # several readers share it
+        return starts, table
+
+
+def _steps(values: np.ndarray) -> np.ndarray:
+    return np.diff(values, prepend=0)
+
+
+def _quotient(table: np.ndarray, ratio: float) -> np.ndarray:
+    """Bits of numerator ÷ denominator × ratio; of the numerator alone for ratio 0."""
+    if not ratio:
+        return np.ascontiguousarray(table[:, NUMERATOR]).view(np.int64)
+    with np.errstate(all="ignore"):
+        guess = table[:, NUMERATOR] / table[:, DENOMINATOR]
+        return (guess if ratio == 1.0 else guess * ratio).view(np.int64)
+
+
+@lru_cache(maxsize=UNFOLDED_KEPT)
+def _unfolded(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+    return fold.unfold()
 
 
 class Series:
@@ -39,31 +106,60 @@ class Series:
     data : array
         Either a table of doubles, one row a period with the columns `COLUMNS`, or the same held in
         little room (`packed`).
+    fold : Fold, optional
+        Older rows, all before `starts`.
     """
 
-    __slots__ = ("_rows", "starts")
+    __slots__ = ("_fold", "_rows", "_starts")
 
-    def __init__(self, starts: np.ndarray, data: np.ndarray) -> None:
-        self.starts = starts
-        self._rows = data
+    def __init__(self, starts: np.ndarray, data: np.ndarray, fold: Fold | None = None) -> None:
+        self._starts, self._rows, self._fold = starts, data, fold
+
+    def __len__(self) -> int:
+        """Number of periods."""
+        return len(self._starts) + (self._fold.n if self._fold else 0)
+
+    @property
+    def first_us(self) -> int:
+        """Start of the oldest period; there must be one."""
+        return self._fold.first_us if self._fold else int(self._starts[0])
+
+    @property
+    def last_us(self) -> int:
+        """Start of the newest period; there must be one."""
+        return int(self._starts[-1])
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Starts of all periods (µs, ascending)."""
+        return self._starts if self._fold is None else np.concatenate([self._fold.rows()[0], self._starts])
 
     @property
     def data(self) -> np.ndarray:
         """All rows as a table of doubles with the columns `COLUMNS`; NaN for null."""
-        if self._rows.dtype != HELD:
-            return self._rows
-        return np.column_stack([self._rows[name] for name in COLUMNS])
+        mine = self._rows
+        if mine.dtype == HELD:
+            mine = np.column_stack([mine[name] for name in COLUMNS])
+        return mine if self._fold is None else np.concatenate([self._fold.rows()[1], mine])
 
     def packed(self) -> Series:
         """The same in little room, where that loses nothing; itself where it does."""
         if self._rows.dtype == HELD:
             return self
-        rows = np.empty(len(self.starts), dtype=HELD)
+        rows = np.empty(len(self._starts), dtype=HELD)
         for i, name in enumerate(COLUMNS):
             rows[name] = self._rows[:, i]
             if HELD[name] != np.float64 and not np.array_equal(rows[name], self._rows[:, i], equal_nan=True):
                 return self
-        return Series(self.starts, rows)
+        return Series(self._starts, rows, self._fold)
+
+    def folded(self) -> Series:
+        """The same with all but the newest rows compressed; itself where few are open."""
+        if len(self._starts) <= MOST_ROWS:
+            return self
+        starts, data = self.starts, self.data
+        cut = len(starts) - NEWEST_ROWS
+        return Series(starts[cut:].copy(), data[cut:].copy(), Fold(starts[:cut], data[:cut])).packed()
 
     def _row(self, i: int) -> np.ndarray:
         row = self._rows[i]
@@ -71,45 +167,74 @@ class Series:
 
     def find(self, start_us: int) -> np.ndarray | None:
         """The row of the period that starts at a moment; None where there is none."""
-        i = int(np.searchsorted(self.starts, start_us))
-        return self._row(i) if i < len(self.starts) and self.starts[i] == start_us else None
+        if self._fold is not None and start_us <= self._fold.last_us:
+            starts, table = self._fold.rows()
+            i = int(np.searchsorted(starts, start_us))
+            return table[i] if starts[i] == start_us else None
+        i = int(np.searchsorted(self._starts, start_us))
+        return self._row(i) if i < len(self._starts) and self._starts[i] == start_us else None
 
-    def rows(self, at: np.ndarray) -> np.ndarray:
-        """The rows at some positions as a table of doubles."""
-        return Series(self.starts[at], self._rows[at]).data
+    def rows(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the periods that start at some moments (µs), and for which of them there is one; there must be any."""
+        held = self.between(int(wanted.min()), int(wanted.max()) + 1)
+        if not len(held):
+            return np.full((len(wanted), len(COLUMNS)), np.nan), np.zeros(len(wanted), dtype=bool)
+        at = np.minimum(np.searchsorted(held._starts, wanted), len(held._starts) - 1)
+        return Series(held._starts[at], held._rows[at]).data, held._starts[at] == wanted
 
     def between(self, from_us: int, to_us: int) -> Series:
         """The part whose periods start in [from, to)."""
-        a, b = np.searchsorted(self.starts, (from_us, to_us))
-        return Series(self.starts[a:b], self._rows[a:b])
+        if self._fold is not None and from_us <= self._fold.last_us:
+            starts, rows = self.starts, self.data
+        else:
+            starts, rows = self._starts, self._rows
+        a, b = np.searchsorted(starts, (from_us, to_us))
+        return Series(starts[a:b], rows[a:b])
 
     def last_before(self, moment_us: int) -> tuple[int, np.ndarray] | None:
         """The newest row with records behind it that starts before a moment: (start, row)."""
-        i = int(np.searchsorted(self.starts, moment_us)) - 1
+        i = int(np.searchsorted(self._starts, moment_us)) - 1
         while i >= 0 and not self._row(i)[N] > 0:
             i -= 1
-        return (int(self.starts[i]), self._row(i)) if i >= 0 else None
+        if i >= 0:
+            return int(self._starts[i]), self._row(i)
+        if self._fold is None:
+            return None
+        return Series(*self._fold.rows()).last_before(moment_us)
 
     def newest_value(self, before_us: int) -> int | None:
         """Start of the newest period before a moment that has a value."""
-        i = int(np.searchsorted(self.starts, before_us)) - 1
+        i = int(np.searchsorted(self._starts, before_us)) - 1
         while i >= 0 and np.isnan(self._row(i)[VALUE]):
             i -= 1
-        return int(self.starts[i]) if i >= 0 else None
+        if i >= 0:
+            return int(self._starts[i])
+        return None if self._fold is None else Series(*self._fold.rows()).newest_value(before_us)
 
     def merged(self, newer: Series) -> Series:
-        """With newer rows: they replace those of the same period."""
-        if len(self.starts) and newer.starts[0] > self.starts[-1]:
-            return Series(np.concatenate([self.starts, newer.starts]), np.concatenate([self.data, newer.data])).packed()
-        kept = ~np.isin(self.starts, newer.starts)
-        all_starts = np.concatenate([self.starts[kept], newer.starts])
-        order = np.argsort(all_starts, kind="stable")
-        return Series(all_starts[order], np.concatenate([self.data[kept], newer.data])[order]).packed()
+        """With newer rows: they replace those of the same period. What was folded stays so."""
+        if not len(newer):
+            return self
+        fold = self._fold
+        if fold is not None and newer.first_us <= fold.last_us:  # late data: the fold is made anew
+            return Series(self.starts, self.data).merged(newer).folded()
+        old = Series(self._starts, self._rows)
+        if newer._fold is not None:
+            newer = Series(newer.starts, newer.data)
+        kept = ~np.isin(self._starts, newer._starts)
+        starts = np.concatenate([self._starts[kept], newer._starts])
+        data = np.concatenate([old.data[kept], newer.data])
+        order = np.argsort(starts, kind="stable")
+        made = Series(starts[order], data[order], fold).packed()
+        return made if fold is None else made.folded()
 
     def since(self, from_us: int) -> Series:
-        """Without the rows that start before a moment; copied, so that the old array can go."""
-        a = int(np.searchsorted(self.starts, from_us))
-        return self if a == 0 else Series(self.starts[a:].copy(), self._rows[a:].copy())
+        """Without the rows that start before a moment; copied, so that the old array can go. What was folded stays so."""
+        if self._fold is not None:
+            late = self.between(from_us, self.last_us + 1)
+            return self if len(late) == len(self) else Series(late._starts, late._rows).packed().folded()
+        a = int(np.searchsorted(self._starts, from_us))
+        return self if a == 0 else Series(self._starts[a:].copy(), self._rows[a:].copy())
 
 
 def microseconds(moment: datetime) -> int:
@@ -137,9 +262,14 @@ def split(frame: pl.DataFrame) -> Iterable[tuple[Key, Series]]:
     names = keys[edges.tolist()].rows()
     shared: dict[bytes, np.ndarray] = {}  # the areas of a metric mostly have the same periods
     for (metric, area, grain), a, b in zip(names, edges, [*edges[1:], len(starts)], strict=True):
-        # copies: a slice would keep the rows of every other key in memory as long as it lives
-        begins, rows = starts[a:b].copy(), data[a:b].copy()
+        begins, rows = starts[a:b], data[a:b]
         if (begins[1:] == begins[:-1]).any():
             last = np.append(begins[1:] != begins[:-1], True)
             begins, rows = begins[last], rows[last]
-        yield (metric, area, grain), Series(shared.setdefault(begins.tobytes(), begins), rows).packed()
+        series = Series(begins, rows)
+        if grain in FOLDED:
+            series = series.folded()
+        # copies: a slice would keep the rows of every other key in memory as long as it lives
+        open_starts = series._starts
+        kept = shared.setdefault(open_starts.tobytes(), open_starts if series._fold else open_starts.copy())
+        yield (sys.intern(metric), sys.intern(area), sys.intern(grain)), Series(kept, series._rows.copy(), series._fold).packed()

@@ -9,6 +9,8 @@ from typing import Literal
 from data_pipeline.times import Grain
 
 Status = Literal["ok", "stale", "partial", "missing", "suppressed"]
+# SDMX code list CL_OBS_STATUS, as far as it is used here (standards 9.4)
+ObsStatus = Literal["A", "B", "E", "L", "M", "O", "P", "Q", "U"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,11 @@ class Reading:
     """Metric × area × period. `value` is None where there is none; shares are 0–1.
 
     `reported_n` / `expected_n` count reports due in the period; `children_reported` /
-    `children_expected` count the areas below ("12/14 区县已报"); either pair may be None.
+    `children_expected` count the areas below ("12/14 区县已报"), whose level is `children_level`; either pair may be None.
+    `interval`: 95 % interval of a share of counted cases (Wilson), None where the figure declares none.
+    `is_estimated`: modelled, placed by an approximate border, or resting on too short a history;
+    `is_unreliable`: fewer reports than the figure's gate; `is_break`: the definition changed in this period; `is_due`: the
+    period has begun and a source that is not off should report it.
     """
 
     city: str
@@ -48,6 +54,32 @@ class Reading:
     late_s: int | None = None
     is_open: bool = False
     place_approximate: bool = False
+    interval: tuple[float, float] | None = None
+    is_estimated: bool = False
+    is_unreliable: bool = False
+    is_break: bool = False
+    is_due: bool = False
+    children_level: str = ""
+
+    @property
+    def obs_status(self) -> ObsStatus:
+        """SDMX observation status, one code: what is missing before what is doubtful before what is normal.
+
+        Q suppressed; M missing, cannot exist (records, but nothing to divide by); L missing, a source
+        should have reported; O missing, else; B time-series break; U low reliability (completeness below
+        the gate); P provisional (the period is open, or reports are late or lacking); E estimated; A normal.
+        """
+        if self.status == "suppressed":
+            return "Q"
+        if self.value is None:
+            return "M" if self.n > 0 else "L" if self.is_due else "O"
+        if self.is_break:
+            return "B"
+        if self.is_unreliable:
+            return "U"
+        if self.is_open or self.status in ("partial", "stale"):
+            return "P"
+        return "E" if self.is_estimated else "A"
 
     @property
     def completeness(self) -> float | None:
@@ -91,7 +123,8 @@ class Card:
     """Everything one headline figure needs, fetched in one call.
 
     `trend_bands`: the usual range of each point of the trend, None where there is none; empty where
-    the figure itself has none.
+    the figure itself has none. `deciders`: figures that reach this one, where it is the largest of several
+    (`Metric.decided_by`), all of them at a tie.
     """
 
     reading: Reading
@@ -101,6 +134,7 @@ class Card:
     trend: tuple[tuple[datetime, float | None], ...]
     trend_grain: Grain = "hour"
     trend_bands: tuple[Band | None, ...] = ()
+    deciders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,9 +202,12 @@ class QuarantinedRow:
     state: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A site and where it counts. Coordinates WGS84, None where the supplier gives an area only."""
+    """A site and where it counts. Coordinates WGS84, None where the supplier gives an area only.
+
+    `attributes` may be one object for many sites: never change it.
+    """
 
     city: str
     site_id: str
@@ -226,32 +263,6 @@ class Event:
     note: str = ""
     changed_at_utc: datetime | None = None
     trail: tuple[StateChange, ...] = ()
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Everything behind one reading: definition, formula, period, completeness, files and rows."""
-
-    reading: Reading
-    metric_id: str
-    name_zh: str
-    name_en: str
-    says_zh: str
-    says_en: str
-    does_not_say_zh: str
-    does_not_say_en: str
-    standard: str
-    clause: str
-    kind: str
-    formula: str
-    sql: str
-    dataset: str
-    deliveries: tuple[Delivery, ...] = ()
-    records_n: int = 0
-    sample_columns: tuple[str, ...] = ()
-    sample_rows: tuple[tuple, ...] = ()
-    snapshot: Snapshot | None = None
-    clause_en: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ def _on(steps: np.ndarray, c: np.ndarray) -> np.ndarray:
     return np.where(c <= 0, 0, i_low + -((-(i_high - i_low) * (c - low)) // (high - low)))
 
 
-def daily_aqi(hourly: dict[str, np.ndarray], member: np.ndarray, starts: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """AQI of areas and days from complete hourly values of stations.
+def daily_indices(hourly: dict[str, np.ndarray], member: np.ndarray, starts: np.ndarray, old: np.ndarray) -> dict[str, np.ndarray]:
+    """Sub-indices, AQI (`aqi`) and ozone of eight hours (`o3_8h`, ug/m3) of areas and days from complete hourly values of stations.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def daily_aqi(hourly: dict[str, np.ndarray], member: np.ndarray, starts: np.ndar
 
     Returns
     -------
-    (areas, days); NaN for an area without a station.
+    dict of (areas, days), by `so2`, `no2`, `co`, `o3`, `pm10`, `pm25`, `aqi`, `o3_8h`; NaN for an area without a station.
     """
     stations = member.sum(axis=1, keepdims=True)
     hours = np.diff(np.append(starts, hourly["o3_ug_m3"].shape[1]))
@@ -56,11 +56,16 @@ def daily_aqi(hourly: dict[str, np.ndarray], member: np.ndarray, starts: np.ndar
     daily = {item: np.add.reduceat(hourly[name], starts, axis=1) / hours for item, name in names.items()}
     daily["co"] = np.add.reduceat(hourly["co_mg_m3"] * 10, starts, axis=1) / hours
     daily["o3_8h"] = np.stack([_max_8h(hourly["o3_ug_m3"][:, s : s + h]) for s, h in zip(starts, hours, strict=True)], axis=1)
-    worst = np.zeros((member.shape[0], len(starts)))
+    found: dict[str, np.ndarray] = {}
+    shape = (member.shape[0], len(starts))
     for item, values in daily.items():
-        mean = np.divide(member @ values, stations, out=np.full(worst.shape, np.nan), where=stations > 0)
-        worst = np.fmax(worst, sub_index(item, np.nan_to_num(mean), old))
-    return np.where(stations > 0, np.maximum(worst, 1), np.nan)
+        mean = np.divide(member @ values, stations, out=np.full(shape, np.nan), where=stations > 0)
+        index = np.where(stations > 0, sub_index(item, np.nan_to_num(mean), old), np.nan)
+        found["o3" if item == "o3_8h" else item] = index
+        if item == "o3_8h":
+            found["o3_8h"] = np.rint(mean)
+    worst = np.maximum.reduce([found[item] for item in ("so2", "no2", "co", "o3", "pm10", "pm25")])
+    return found | {"aqi": np.maximum(worst, 1)}
 
 
 def _max_8h(o3: np.ndarray) -> np.ndarray:

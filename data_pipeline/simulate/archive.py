@@ -88,7 +88,7 @@ class _Part:
 def _parts(metric: Metric, figure: Figure, window: Window) -> list[_Part]:
     days = np.arange(window[0], window[1])
     parts = [_Part(metric.id, "day", figure, days)]
-    if metric.coarsest in ("month", "quarter", "year"):
+    if figure.has_months and metric.coarsest in ("month", "quarter", "year"):
         for low, high in _whole_months(window):
             part = slice(low - window[0], high - window[0])
             parts.append(_Part(metric.id, "month", _month(metric, _cut(figure, part)), days[part][:1]))

@@ -161,7 +161,8 @@ def build_further(
 
 def further_datasets() -> frozenset[str]:
     """Datasets whose suppliers are declared as text; `facilities`, the register they rest on, is not among them."""
-    return frozenset((*declared.all_returns(), *declared.all_cases()))
+    timetables = [name for t in declared.all_timetables() for name in (t.trips_dataset, t.calls_dataset)]
+    return frozenset((*declared.all_returns(), *declared.all_cases(), *timetables))
 
 
 def _deliver(

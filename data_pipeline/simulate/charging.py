@@ -1,13 +1,15 @@
-"""Charging stations by the hour: kinds of stations, valley tariff, seasons, growth, faults, power cuts."""
+"""Charging stations by the hour, and the state of each connector once a day: kinds of stations, seasons, growth, faults, power cuts."""
 
 from __future__ import annotations
 
 import numpy as np
 import polars as pl
 
-from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WEEKEND, Clock, bumps
-from data_pipeline.simulate.feed import Feed
+from data_pipeline.holidays import HOLIDAY, SPRING_FESTIVAL, WEEKEND
+from data_pipeline.simulate.clock import Clock, bumps
+from data_pipeline.simulate.feed import Dirt, Feed
 from data_pipeline.simulate.rng import normal, smooth, uniform
+from data_pipeline.simulate.sites import Sites
 
 DAY = 86400
 # busy hours by kind of station: bus depot, hospital and offices, shops and squares, logistics and roads, housing
@@ -47,10 +49,12 @@ class ChargingHourly(Feed):
         ill = uniform(self.key("ill"), i, (t // DAY + i) // 3) < 0.05
         fault = np.clip(0.012 + 0.02 * smooth(self.key("wear"), 3 * DAY, t, i) + np.where(ill, 0.22, 0.0), 0.0, 0.6)
         fault_h = np.round(guns * fault, 2)
-        busy_h = np.round(np.minimum(guns * use, guns - fault_h), 3)
+        idle = uniform(self.key("kept out"), i, (t // DAY + 3 * i) // 5) < 0.03  # some days of maintenance
+        inoperative_h = np.round(np.minimum(guns * np.where(idle, 0.3, 0.004), guns - fault_h), 2)
+        busy_h = np.round(np.minimum(guns * use, guns - fault_h - inoperative_h), 3)
         per_gun_kw = rated / guns * (0.56 + 0.06 * normal(self.key("power"), i, t // 3600))
         return {
-            "guns": guns + np.zeros(np.shape(use)), "charging_gun_hours": busy_h, "fault_gun_hours": fault_h,
+            "guns": guns + np.zeros(np.shape(use)), "charging_gun_hours": busy_h, "fault_gun_hours": fault_h, "inoperative_gun_hours": inoperative_h,
             "energy_kwh": np.round(busy_h * np.maximum(per_gun_kw, 1.5), 2), "rated_power_kw": rated + np.zeros(np.shape(use)),
         }  # fmt: skip
 
@@ -61,3 +65,45 @@ class ChargingHourly(Feed):
             energy_kwh=pl.when(negative).then(-pl.col("energy_kwh") - 1).otherwise("energy_kwh"),
             charging_gun_hours=pl.when(pick & ~negative).then(pl.col("guns") * 1.4).otherwise("charging_gun_hours"),
         )
+
+
+class ConnectorStates(Feed):
+    """`connector_states`: one state a connector at 8 o'clock (T/CEC 102 codes), in the proportions of the hour's gun-hours."""
+
+    dataset = "connector_states"
+    register = "charging_stations"
+    time_column = "at"
+    cadence_s = DAY
+    delay_s = 300 - DAY  # as it stands at the moment, due five minutes later
+    late_share = 0.0
+    dirt = Dirt(repeated=0.0004, unknown_site=0.0002, old_clock=0.0001, impossible=0.0002)
+
+    @property
+    def sites(self) -> Sites:
+        """The connectors: each station as often as it has some."""
+        if not hasattr(self, "_own"):
+            stations = self.world.sites[self.register]
+            row = np.repeat(np.arange(len(stations)), stations.of["guns"].astype(int))
+            number = np.arange(row.size) - np.searchsorted(row, row)
+            ids = [f"{site}-{k + 1:02d}" for site, k in zip(stations.ids[row], number, strict=True)]
+            self._own = Sites(
+                self.dataset, stations.frame[row].with_columns(connector_id=pl.Series(ids, dtype=pl.String)), stations.x_km[row], stations.y_km[row],
+                stations.patch[row], stations.urban[row], stations.opened[row], stations.closed[row], {"station": row},
+            )  # fmt: skip
+            self._hourly = ChargingHourly(self.world)
+        return self._own
+
+    def values(self, i: np.ndarray, clock: Clock) -> dict[str, np.ndarray]:
+        sites = self.sites
+        hour = self._hourly.values(sites.of["station"][i], clock)
+        part = {name: hour[f"{name}_gun_hours"] / hour["guns"] for name in ("fault", "inoperative", "charging")}
+        u = uniform(self.key("state"), i, clock.t_s)
+        # the rest of the line: taken without charging, reserved, offline, free
+        edges = np.cumsum(np.stack([part["fault"], part["inoperative"], part["charging"], 0.12 * part["charging"], 0.01 + 0 * u, 0.012 + 0 * u]), axis=0)
+        # T/CEC 102 has no word for "taken out of service": such a connector is reported as offline
+        codes = np.array(["255", "0", "3", "2", "4", "0", "1"], dtype=object)
+        state = codes[(u[None, ...] >= edges).sum(axis=0)]
+        return {"connector_id": np.broadcast_to(sites.frame["connector_id"].to_numpy()[i], np.shape(state)), "native_status": state}
+
+    def spoil(self, frame: pl.DataFrame, pick: pl.Expr) -> pl.DataFrame:
+        return frame.with_columns(native_status=pl.when(pick).then(pl.lit("7")).otherwise("native_status"))

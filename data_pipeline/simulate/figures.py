@@ -12,7 +12,7 @@ from datetime import date
 
 import numpy as np
 
-from data_pipeline.simulate.air_index import daily_aqi
+from data_pipeline.simulate.air_index import daily_indices
 from data_pipeline.simulate.feed import Feed
 from data_pipeline.simulate.moving import FIRST_HOUR, LAST_HOUR
 from data_pipeline.simulate.services import LONGEST_S
@@ -23,6 +23,7 @@ from data_pipeline.simulate.traffic import demand
 HOUR, DAY = 3600, 86400
 STEP_S = {"road_speeds": 1800, "parking_counts": 3600, "terminal_status": 3 * HOUR}  # others at their own step
 DRIVE_STRIDE = 5
+ENOUGH_SAMPLES = 28  # of traffic.enough_samples_share
 HJ_2026_FROM = date(2026, 3, 1).toordinal()
 Window = tuple[int, int]  # first and last+1 local day, proleptic ordinals
 
@@ -68,6 +69,7 @@ def charging(f: Figures, window: Window) -> dict[str, Figure]:
         "charging.power_utilisation": Figure(n, energy, total["rated_power_kw"]),
         "charging.energy_per_gun_kwh": Figure(n, energy, guns),
         "charging.fault_rate": Figure(n, total["fault_gun_hours"], guns),
+        "charging.availability_share": Figure(n, guns - total["fault_gun_hours"] - total["inoperative_gun_hours"], guns),
     }
 
 
@@ -81,7 +83,9 @@ def power(f: Figures, window: Window) -> dict[str, Figure]:
     energy = by_day(np.nan_to_num(curve), starts) * 0.25
     return {
         "energy.load_mw": Figure(n, value=mean), "energy.energy_mwh": Figure(n, energy),
-        "energy.load_rate": Figure(n, mean, top, mean / top), "energy.peak_valley_rate": Figure(n, top - low, top, (top - low) / top),
+        "energy.load_rate": Figure(n, mean, top, mean / top), "energy.min_load_rate": Figure(n, low, top, low / top, has_months=False),
+        "energy.peak_mw": Figure(n, value=top, has_months=False), "energy.peak_valley_mw": Figure(n, value=top - low, has_months=False),
+        "energy.peak_valley_rate": Figure(n, top - low, top, (top - low) / top),
     }  # fmt: skip
 
 
@@ -93,6 +97,11 @@ def roads(f: Figures, window: Window) -> dict[str, Figure]:
     tti = ratio(m @ (slowest * weight), m @ (free_h * weight))
     delay = ratio(m @ (np.maximum(travel - free_h, 0) * weight), m @ (slowest * weight))
     n, whole = m @ by_day(on, starts) * k, m @ by_day(length * on, starts) * k
+    index = congestion_index(delay)
+    hour = f.world.clock(f.slots(window, STEP_S["road_speeds"])).hour
+    rush = np.where(((hour >= 7) & (hour < 9)) | ((hour >= 17) & (hour < 19)), 1.0, np.nan)
+    rush_n = m @ by_day(on * np.nan_to_num(rush), starts) * k
+    enough = m @ by_day((v["sample_n"] >= ENOUGH_SAMPLES) * on, starts) * k
 
     def crowded(tenths: int) -> np.ndarray:
         return m @ by_day(np.where(v["speed_kmh"] * 10 <= free * tenths, length, 0) * on, starts) * k
@@ -101,8 +110,15 @@ def roads(f: Figures, window: Window) -> dict[str, Figure]:
         "traffic.tti": Figure(n, value=day_mean(tti, starts)), "traffic.delay_share": Figure(n, value=day_mean(delay, starts)),
         "traffic.speed_kmh": Figure(n, m @ by_day(length * weight, starts) * k, m @ by_day(travel * weight, starts) * k),
         "traffic.flow_veh": Figure(n, m @ by_day(weight, starts) * k),
+        "traffic.tpi": Figure(n, value=day_mean(index, starts)), "traffic.tpi_peak": Figure(rush_n, value=day_mean(index * rush, starts)),
+        "traffic.tti_peak": Figure(rush_n, value=day_mean(tti * rush, starts)), "traffic.enough_samples_share": Figure(n, enough, n),
         "traffic.congested_length_share": Figure(n, crowded(4), whole), "traffic.severe_length_share": Figure(n, crowded(3), whole),
     }  # fmt: skip
+
+
+def congestion_index(delay_share: np.ndarray) -> np.ndarray:
+    """Index 0 to 10 of a delay share (GB/T 33171-2016 annex C, linear within a class; standards 2.1)."""
+    return np.interp(delay_share, (0.0, 0.3, 0.5, 0.6, 0.7, 1.0), (0.0, 2.0, 4.0, 6.0, 8.0, 10.0))
 
 
 def parking(f: Figures, window: Window) -> dict[str, Figure]:
@@ -129,12 +145,17 @@ def air(f: Figures, window: Window) -> dict[str, Figure]:
     _, m, starts, on, v, k = f.feed("air_quality", window)
     n = m @ by_day(on, starts) * k
     old = np.arange(window[0], window[1]) < HJ_2026_FROM
-    aqi = daily_aqi(v, m, starts, old)
+    index = daily_indices(v, m, starts, old)
+    aqi = index["aqi"]
     known = np.isfinite(aqi)
     return {
         "environment.pm25": Figure(n, m @ by_day(v["pm25_ug_m3"] * on, starts), n),
         "environment.pm10": Figure(n, m @ by_day(v["pm10_ug_m3"] * on, starts), n),
-        "environment.aqi_daily": Figure(n, value=aqi),
+        "environment.no2": Figure(n, m @ by_day(v["no2_ug_m3"] * on, starts), n),
+        "environment.so2": Figure(n, m @ by_day(v["so2_ug_m3"] * on, starts), n),
+        "environment.co": Figure(n, m @ by_day(v["co_mg_m3"] * on, starts), n),
+        "environment.aqi_daily": Figure(n, value=aqi), "environment.o3_8h": Figure(n, value=index["o3_8h"]),
+        **{f"environment.iaqi_{item}": Figure(n, value=index[item]) for item in ("so2", "no2", "co", "o3", "pm10", "pm25")},
         "environment.good_air_share": Figure(n, np.where(known, (aqi <= 100).astype(float), np.nan), np.where(known, 1.0, np.nan)),
     }
 
@@ -144,17 +165,46 @@ def weather(f: Figures, window: Window) -> dict[str, Figure]:
     n = m @ by_day(on, starts)
     gauges = m.sum(axis=1, keepdims=True)
     rain = np.divide(m @ by_day(v["rain_mm"] * on, starts), gauges, out=np.full(n.shape, np.nan), where=gauges > 0)
+    day, twelve = (_most(m, np.round(mm, 1)) for mm in (by_day(v["rain_mm"] * on, starts), _wettest(v["rain_mm"] * on, starts, 12)))
     return {
         "environment.temperature_c": Figure(n, m @ by_day(v["temperature_c"] * on, starts), n),
         "environment.rain_mm": Figure(n, rain),
+        "weather.rain_day_max_mm": Figure(n, value=day, has_months=False), "weather.rain_12h_max_mm": Figure(n, value=twelve, has_months=False),
+        "weather.storm_days_n": Figure(n, np.where(np.isnan(day), np.nan, (day >= 50).astype(float))),
     }
+
+
+def _wettest(rain: np.ndarray, starts: np.ndarray, hours: int) -> np.ndarray:
+    """Largest sum of so many hours in a row within each day: (stations, hours) → (stations, days)."""
+    ends = np.append(starts[1:], rain.shape[1])
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        total = np.cumsum(np.pad(rain[:, start:end], ((0, 0), (1, 0))), axis=1)
+        wide = min(hours, end - start)
+        found.append((total[:, wide:] - total[:, :-wide]).max(axis=1))
+    return np.stack(found, axis=1)
+
+
+def _most(m: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Largest value of each area's stations: (areas, stations), (stations, days) → (areas, days); NaN without a station."""
+    return np.stack([values[row > 0].max(axis=0) if (row > 0).any() else np.full(values.shape[1], np.nan) for row in m])
 
 
 def water(f: Figures, window: Window) -> dict[str, Figure]:
     feed, m, starts, on, v, _ = f.feed("water_observations", window)
     n = m @ by_day(on, starts)
     above = (v["level_m"] >= feed.sites.of["warning_m"][:, None]) * on
-    return {"environment.water_level_above_warning_share": Figure(n, m @ by_day(above, starts), n)}
+    top = np.maximum.reduceat(np.where(on > 0, v["level_m"], -np.inf), starts, axis=1)
+    over = np.where(np.isfinite(top), top - feed.sites.of["warning_m"][:, None], -np.inf)
+    most = _most(m, over)
+    at_stage = {name: m @ (top >= feed.sites.of[f"{name}_m"][:, None]).astype(float) for name in ("warning", "guaranteed")}
+    known = (m @ by_day(on, starts)) > 0
+    return {
+        "environment.water_level_above_warning_share": Figure(n, m @ by_day(above, starts), n),
+        "environment.gauges_above_warning_n": Figure(n, value=np.where(known, at_stage["warning"], np.nan), has_months=False),
+        "environment.gauges_above_guaranteed_n": Figure(n, value=np.where(known, at_stage["guaranteed"], np.nan), has_months=False),
+        "environment.level_above_warning_m": Figure(n, value=np.where(np.isfinite(most), np.round(most, 2), np.nan), has_months=False),
+    }
 
 
 def hotline(f: Figures, window: Window) -> dict[str, Figure]:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from data_pipeline.simulate.clock import datetimes
-from data_pipeline.simulate.place import KM_PER_DEGREE
+from data_pipeline.simulate.graph import RoadGraph
 from data_pipeline.simulate.rng import bits, choose, key_of, normal, smooth, uniform
 from data_pipeline.simulate.traffic import demand
 from data_pipeline.simulate.world import World
@@ -20,43 +20,6 @@ TESTS_A_DAY = 1200
 ROUNDS = 60  # rounds over the roads the vehicles choose from
 FIRST_HOUR, LAST_HOUR = 6.0, 22.5
 EVENT_STEPS_S = (240, 1500)  # an event is known after four minutes and in hand after twenty-five
-
-
-class RoadGraph:
-    """The derived roads as a graph: for walks that keep to them."""
-
-    def __init__(self, world: World) -> None:
-        frame = world.sites["road_sections"].frame
-        self.lines = [np.array([[float(v) for v in p.split()] for p in w[w.index("(") + 1 : -1].split(",")]) for w in frame["path"]]
-        self.length_km = frame["length_km"].to_numpy()
-        self.ends: list[tuple[int, int]] = []
-        nodes: dict[tuple[float, float], int] = {}
-        for line in self.lines:
-            pair = tuple(nodes.setdefault((round(x, 4), round(y, 4)), len(nodes)) for x, y in (line[0], line[-1]))
-            self.ends.append((pair[0], pair[1]))
-        self.at_node: list[list[int]] = [[] for _ in nodes]
-        for section, (a, b) in enumerate(self.ends):
-            self.at_node[a].append(section)
-            self.at_node[b].append(section)
-        self.urban = world.sites["road_sections"].urban
-
-    def walk(self, key: int, counter: int, steps: int, urban_bias: float) -> tuple[np.ndarray, np.ndarray]:
-        """A random walk over `steps` sections: its points (WGS84) and the kilometre at each."""
-        draws = uniform(key, counter, np.arange(steps + 1))
-        section = int(choose(key_of(key, "start"), 0.15 + urban_bias * self.urban, counter))
-        node = self.ends[section][1]
-        points, last = [self.lines[section]], section
-        for draw in draws[:-1]:
-            options = [s for s in self.at_node[node] if s != last] or [last]
-            weights = np.cumsum([0.15 + urban_bias * self.urban[s] for s in options])
-            section = options[int(np.searchsorted(weights, draw * weights[-1], side="right").clip(0, len(options) - 1))]
-            forward = self.ends[section][0] == node
-            points.append(self.lines[section] if forward else self.lines[section][::-1])
-            node, last = self.ends[section][1 if forward else 0], section
-        path = np.concatenate(points)
-        shrink = np.cos(np.radians(path[0, 1]))
-        step = np.hypot(np.diff(path[:, 0]) * shrink, np.diff(path[:, 1])) * KM_PER_DEGREE
-        return path, np.concatenate([[0.0], np.cumsum(step)])
 
 
 class VehiclePositions:
@@ -75,7 +38,7 @@ class VehiclePositions:
     @cached_property
     def graph(self) -> RoadGraph:
         """The roads the vehicles keep to."""
-        return RoadGraph(self.world)
+        return RoadGraph(self.world.sites["road_sections"])
 
     def due_times(self, after_s: int, until_s: int) -> np.ndarray:
         """Seconds in (after, until] at which positions of the day's service fall due."""
@@ -171,7 +134,7 @@ class DriveTests:
     @cached_property
     def graph(self) -> RoadGraph:
         """The roads the cars keep to."""
-        return RoadGraph(self.world)
+        return RoadGraph(self.world.sites["road_sections"])
 
     @cached_property
     def _lines(self) -> np.ndarray:

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WEEKEND, Clock, bumps, datetimes
+from data_pipeline.holidays import HOLIDAY, SPRING_FESTIVAL, WEEKEND
+from data_pipeline.simulate.clock import Clock, bumps, datetimes
 from data_pipeline.simulate.rng import choose, key_of, normal, poisson, smooth, uniform
 from data_pipeline.simulate.world import World, office_hours
 

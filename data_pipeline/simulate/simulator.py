@@ -19,6 +19,7 @@ from data_pipeline.simulate.clock import moment, seconds
 from data_pipeline.simulate.declared import files
 from data_pipeline.simulate.declared.cases import DeclaredCases
 from data_pipeline.simulate.declared.statements import DeclaredReturns
+from data_pipeline.simulate.declared.timetables import TimetableLines
 from data_pipeline.simulate.environment import AirQuality
 from data_pipeline.simulate.feed import Feed
 from data_pipeline.simulate.reports import Reports
@@ -92,7 +93,7 @@ class Simulator(Suppliers):
             found.append(self._case("drive_tests", self.drives.due_times, lambda a, b, _: self.drives.tables(a, b)))
         if self.simulated("city_events"):
             found.append(self._case("city_events", self.events.due_times, lambda a, b, _: self.events.table(a, b)))
-        return [*found, *self._declared()]
+        return [*found, *self._declared(), *(self._timetables() if roads else ())]
 
     def _of_feed(self, feed: Feed) -> Stream:
         def table(after_s: int, until_s: int, floor_s: int) -> pl.DataFrame:
@@ -114,6 +115,15 @@ class Simulator(Suppliers):
             shape = tables.Shape(file.mapping, file.ending, partial(_save, file, self.pack.tz), {})
             old = not isinstance(found, DeclaredReturns) or found.declared.archived
             yield Stream(found.dataset, found.dataset, shape, found.due_times, found.table, found.lead_s, file.every, archived=old)
+
+    def _timetables(self) -> Iterator[Stream]:
+        """Streams of the lines that run to a timetable: trips and calls."""
+        for timetable in declared.all_timetables():
+            lines = TimetableLines(self.world, timetable)
+            shape = tables.Shape(timetable.file.mapping, timetable.file.ending, partial(_save, timetable.file, self.pack.tz), {})
+            for dataset, table in ((timetable.trips_dataset, lines.trips), (timetable.calls_dataset, lines.calls)):
+                if self.simulated(dataset) and self.simulated(timetable.stops_dataset):
+                    yield Stream(dataset, dataset, shape, lines.due_times, table, lines.lead_s, timetable.file.every)
 
     @cached_property
     def _reports(self) -> Reports:

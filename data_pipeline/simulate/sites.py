@@ -266,24 +266,28 @@ class SiteMaker:
         air = self.ground.scatter("air", max(2, round(5 * self.by_root)), urban_bias=1.5, compact=0.8)
         weather = self.ground.scatter("weather", max(2, round(8 * self.by_root)), compact=0.4)
         water, reaches = self._gauges(max(2, round(8 * self.by_root)))
-        parts = [air, weather, water]
+        noise = self.ground.scatter("noise", max(2, round(6 * self.by_root)), urban_bias=1.2, compact=0.9)
+        parts = [air, weather, water, noise]
         spot = Spot(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("lon", "lat", "patch")))
-        kind = np.repeat(["air", "weather", "water"], [len(p.lon) for p in parts])
+        kind = np.repeat(["air", "weather", "water", "noise"], [len(p.lon) for p in parts])
         n = len(kind)
-        words = {"air": "空气自动站", "weather": "区域气象站"}
-        named = [words.get(k, "") for k in kind[: len(air.lon) + len(weather.lon)]] + [f"{r[0]}水位站" for r in reaches]
-        words_en = {"air": "air monitoring station", "weather": "weather station", "water": "water gauge"}
-        stage = [None] * (n - len(reaches)) + [r[1] for r in reaches]
-        names = self._names(spot, named)
+        words = {"air": "空气自动站", "weather": "区域气象站", "noise": "声环境自动站"}
+        words_en = {"air": "air monitoring station", "weather": "weather station", "water": "water gauge", "noise": "noise monitor"}
+        first, last = len(air.lon) + len(weather.lon), n - len(noise.lon)  # the gauges stand between
+        stage: list[Water | None] = [None] * first + [r[1] for r in reaches] + [None] * len(noise.lon)
+        names = self._names(spot, [words.get(k, "水位站") for k in kind])
         gauges = [f"{r[0]}{self.ground.patches[p].name_zh}水位站" for r, p in zip(reaches, water.patch, strict=True)]
-        names = names[: n - len(reaches)] + numbered(gauges, pattern="{name}（{n}号）")
+        names[first:last] = numbered(gauges, pattern="{name}（{n}号）")
+        quiet = choose(self._key("noise", "area"), (0.30, 0.40, 0.12, 0.18), np.arange(n))
+        functional = [("1", "2", "3", "4a")[q] if k == "noise" else None for k, q in zip(kind, quiet, strict=True)]
         return self.register("monitoring_stations", spot, np.full(n, date(2018, 1, 1).toordinal()), {
             "site_id": self._site_ids("MS", n), "name": names, "name_en": self._names_en(spot, [words_en[k] for k in kind]),
-            "operator": [{"air": "生态环境局", "weather": "气象局", "water": "水文中心"}[k] for k in kind], "station_kind": kind.tolist(),
+            "operator": [{"air": "生态环境局", "weather": "气象局", "water": "水文中心", "noise": "生态环境局"}[k] for k in kind],
+            "station_kind": kind.tolist(), "noise_area": functional,
             "warning_level_m": [w.warning_m if w else None for w in stage],
             "guaranteed_level_m": [w.guaranteed_m if w else None for w in stage],
         }, kind=kind, **{f: np.array([getattr(w, f) if w else np.nan for w in stage]) for f in
-                         ("low_m", "high_m", "rain_m_per_100mm", "flow_m3_s", "warning_m")})  # fmt: skip
+                         ("low_m", "high_m", "rain_m_per_100mm", "flow_m3_s", "warning_m", "guaranteed_m")})  # fmt: skip
 
     def _gauges(self, wanted: int) -> tuple[Spot, list[tuple[str, Water]]]:
         """Gauges on the banks of the rivers and lakes the pack draws, one after another along each shore."""

@@ -14,13 +14,15 @@ from data_pipeline.simulate.sites import Sites
 class Figure:
     """One metric over areas and days: arrays of shape (areas, days); NaN where there is none.
 
-    `value` only where the figure is no ratio of sums.
+    `value` only where the figure is no ratio of sums. `has_months`: False for a largest or smallest value, of which a month
+    is no mean of its days: the archive then has days only.
     """
 
     n: np.ndarray
     numerator: np.ndarray | None = None
     denominator: np.ndarray | None = None
     value: np.ndarray | None = None
+    has_months: bool = True
 
 
 class Areas:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from data_pipeline.cities import Pack
-from data_pipeline.simulate.charging import ChargingHourly
+from data_pipeline.simulate.charging import ChargingHourly, ConnectorStates
 from data_pipeline.simulate.environment import AirQuality, WaterObservations, WeatherObservations
 from data_pipeline.simulate.feed import Feed
 from data_pipeline.simulate.moving import CityEvents, DriveTests, VehiclePositions
@@ -19,7 +19,7 @@ from data_pipeline.simulate.utilities import PowerLoad, TerminalStatus
 from data_pipeline.simulate.world import World
 
 FEEDS: tuple[type[Feed], ...] = (
-    RoadSpeeds, ChargingHourly, ParkingCounts, PowerLoad, TerminalStatus, AirQuality, WeatherObservations, WaterObservations,
+    RoadSpeeds, ChargingHourly, ConnectorStates, ParkingCounts, PowerLoad, TerminalStatus, AirQuality, WeatherObservations, WaterObservations,
 )  # fmt: skip
 DEFAULT_SEED = 20260101
 

@@ -62,6 +62,7 @@ REGISTERS: dict[str, Shape] = {
     "monitoring_stations": Shape("", "gpkg", _stations_gpkg, {}),
     "substations": Shape("", "gpkg", _stations_gpkg, {}),
     "road_sections": Shape("", "csv", _contract_csv, {}),
+    "transit_stations": Shape("", "csv", _contract_csv, {}),
     "facilities": Shape("sim_facilities", "csv", _gb18030, {
         "site_id": "设施编号", "name": "名称", "name_en": "英文名称", "facility_kind": "设施类别", "operator": "主管单位", "capacity": "规模",
         "opened_on": "启用日期", "joined_on": "接入平台日期", "township_code": "乡镇街道代码", "lon": "经度", "lat": "纬度",
@@ -70,6 +71,9 @@ REGISTERS: dict[str, Shape] = {
 
 OBSERVATIONS: dict[str, Shape] = {
     "charging_hourly": Shape("", "parquet", formats.write_parquet, {}),
+    "connector_states": Shape("sim_connector_states", "ndjson", formats.write_ndjson, {
+        "connector_id": "ConnectorID", "site_id": "StationID", "at": "StatusTime", "native_status": "Status",
+    }, local_time="%Y-%m-%d %H:%M"),
     "road_speeds": Shape("", "parquet", formats.write_parquet, {}),
     "terminal_status": Shape("", "parquet", formats.write_parquet, {}),
     "parking_counts": Shape("sim_parking_counts", "ndjson", formats.write_ndjson, {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WORKDAY, Clock, bumps
+from data_pipeline.holidays import HOLIDAY, SPRING_FESTIVAL, WORKDAY
+from data_pipeline.simulate.clock import Clock, bumps
 from data_pipeline.simulate.feed import Dirt, Feed
 from data_pipeline.simulate.rng import normal, smooth
 

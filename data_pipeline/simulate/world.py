@@ -11,6 +11,7 @@ import numpy as np
 from data_pipeline.cities import Pack
 from data_pipeline.simulate.clock import Clock, bumps, seconds
 from data_pipeline.simulate.declared.facilities import make_facilities
+from data_pipeline.simulate.declared.stops import make_stops
 from data_pipeline.simulate.offices import offices
 from data_pipeline.simulate.place import Ground
 from data_pipeline.simulate.rng import choose, key_of, normal, uniform
@@ -83,6 +84,7 @@ class World:
         self.weather = Weather(seed, pack.id, self.tz, self.climate)
         self.sites = SiteMaker(self.ground, self.climate, seed, scale)
         self.sites.add("facilities", make_facilities)
+        self.sites.add("transit_stations", make_stops)
         self._blocks = lru_cache(maxsize=256)(self._block)
 
     def key(self, *parts: object) -> int:

@@ -23,6 +23,9 @@ from data_pipeline.sources.base import (
     refusals,
 )
 from data_pipeline.sources.bundle import bundle
+from data_pipeline.sources.gtfs import read_gtfs
+from data_pipeline.sources.gtfs_feed import holds_feed
+from data_pipeline.sources.gtfs_rt import read_gtfs_rt
 from data_pipeline.sources.held import SHAPEFILE_PARTS, detect, gunzip, private_copy, unpack, zip_members
 from data_pipeline.sources.records import read_geojson, read_json, read_ndjson
 from data_pipeline.sources.sheets import read_excel
@@ -85,6 +88,9 @@ def _read(file: Path, filename: str, fmt: str | None, options: ReadOptions, dept
         raw = _read(inner, name, fmt, options, depth + 1)
         inner.unlink(missing_ok=True)
         return raw
+    if found == "zip" and fmt == "gtfs" and holds_feed(file):
+        raw = read_gtfs(file, filename, options)
+        return _with_file(raw, filename) if options.file_column else raw
     if found == "zip":
         return _read_zip(file, filename, fmt, options, depth)
     if found == "ole" or found == "excel":
@@ -103,6 +109,8 @@ def _read(file: Path, filename: str, fmt: str | None, options: ReadOptions, dept
         raw = read_ndjson(file, filename, options)
     elif found == "geojson":
         raw = read_geojson(file, filename, options)
+    elif found == "gtfs_rt":
+        raw = read_gtfs_rt(file, filename, options)
     else:
         raw = read_vector(file, filename, found, options)
     return _with_file(raw, filename) if options.file_column else raw

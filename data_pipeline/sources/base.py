@@ -13,7 +13,7 @@ import polars as pl
 
 from data_pipeline.errors import DeliveryError
 
-FORMATS = ("csv", "tsv", "excel", "parquet", "json", "ndjson", "geojson", "geopackage", "shapefile")
+FORMATS = ("csv", "tsv", "excel", "parquet", "json", "ndjson", "geojson", "geopackage", "shapefile", "gtfs", "gtfs_rt")
 ROW = "row_number"
 FILE = "_file"
 MIB = 1024 * 1024
@@ -57,7 +57,10 @@ class ReadOptions:
     comment_prefix : str
         Lines that start so are skipped.
     sheet, layer, records : str
-        Sheet of a workbook; layer of a GeoPackage; dotted path to the list of records in JSON.
+        Sheet of a workbook; layer of a GeoPackage; dotted path to the list of records in JSON; table of a
+        GTFS feed or message.
+    service_days : tuple of str
+        First and last service day (ISO, inclusive) to take from a GTFS feed; empty: all of its calendar.
     member : str
         Glob over the names inside a zip; "" = every member of the main format.
     exclude : tuple of str
@@ -81,6 +84,7 @@ class ReadOptions:
     sheet: str = ""
     layer: str = ""
     records: str = ""
+    service_days: tuple[str, ...] = ()
     member: str = ""
     exclude: tuple[str, ...] = ()
     file_column: bool = False

@@ -23,6 +23,7 @@ BY_SUFFIX = {
     ".csv": "csv", ".txt": "csv", ".dat": "csv", ".tsv": "tsv", ".tab": "tsv", ".xlsx": "excel", ".xls": "excel",
     ".xlsb": "excel", ".xlsm": "excel", ".ods": "excel", ".parquet": "parquet", ".pq": "parquet", ".json": "json",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".geojson": "geojson", ".gpkg": "geopackage", ".shp": "shapefile",
+    ".pb": "gtfs_rt", ".pbf": "gtfs_rt",
 }  # fmt: skip
 
 
@@ -144,6 +145,8 @@ def is_lined_text(head: bytes, filename: str) -> bool:
         return False
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     name = filename.lower()
+    if name.endswith((".pb", ".pbf")):
+        return False
     return name.endswith((".ndjson", ".jsonl")) or start not in (b"{", b"[") or name.endswith((".csv", ".tsv", ".txt"))
 
 
@@ -201,8 +204,11 @@ def detect(file: Path, filename: str, fmt: str | None) -> str:
                 f"{filename}: said to be {declared}, but its first bytes are not ({head[:8]!r})",
                 hint="the file is truncated, encrypted or of another format",
             )
-        found = _text_format(head, declared)
+        # a protocol buffer has no mark of its own; its reader says what is wrong with it
+        found = "gtfs_rt" if declared == "gtfs_rt" else _text_format(head, declared)
     if fmt and fmt != found:
+        if fmt == "gtfs":
+            raise DeliveryError(f"{filename}: a GTFS feed is a zip, but the bytes are {found}", hint="deliver the whole feed as one zip")
         raise DeliveryError(
             f"{filename}: declared as {fmt}, but the bytes are {found}", hint="correct the mapping's `format`"
         )

@@ -43,14 +43,15 @@ def refuse_unsafe(file: Path, filename: str, options: ReadOptions, *, ole: bool)
         data = file.read_bytes()
         if ENCRYPTED in data:
             raise DeliveryError(
-                f"{filename}: the workbook is protected by a password", hint="deliver it without a password"
+                f"{filename}: the workbook is protected by a password", hint="deliver it without a password",
+                code="file_password", facts={"file": filename},
             )
         if any(mark in data for mark in MACROS):
-            raise DeliveryError(f"{filename}: the workbook holds macros", hint="save it as .xlsx, without macros")
+            raise DeliveryError(f"{filename}: the workbook holds macros", hint="save it as .xlsx, without macros", code="file_macros", facts={"file": filename})
         return []
     names = check_zip(file, filename, options)
     if any(name.lower().endswith("vbaproject.bin") for name in names):
-        raise DeliveryError(f"{filename}: the workbook holds macros (.xlsm)", hint="save it as .xlsx, without macros")
+        raise DeliveryError(f"{filename}: the workbook holds macros (.xlsm)", hint="save it as .xlsx, without macros", code="file_macros", facts={"file": filename})
     return names
 
 
@@ -80,7 +81,8 @@ def read_excel(file: Path, filename: str, options: ReadOptions, *, ole: bool) ->
         text = str(error)
         if "assword" in text or "ncrypt" in text:
             raise DeliveryError(
-                f"{filename}: the workbook is protected by a password", hint="deliver it without a password"
+                f"{filename}: the workbook is protected by a password", hint="deliver it without a password",
+                code="file_password", facts={"file": filename},
             ) from None
         raise DeliveryError(
             f"{filename}: the workbook cannot be read ({text.splitlines()[0]})",

@@ -187,7 +187,7 @@ def answer(home: Home, submission: Submission, work: Callable[[Submission], dict
     except CityBrainError as error:
         kind = next((n for n, k in _ERRORS.items() if type(error) is k), "")
         kind = kind or ("UsageError" if isinstance(error, UsageError) else "CityBrainError")
-        found = {"error": {"kind": kind, "message": error.message, "hint": error.hint}}
+        found = {"error": {"kind": kind, "message": error.message, "hint": error.hint, "code": error.code, "facts": error.facts}}
     folder = home.inbox / submission.id
     if not folder.is_dir():
         return  # who asked has given up and cleared it
@@ -227,7 +227,9 @@ def _opened(answer: dict[str, Any]) -> dict[str, Any]:
     if "ok" in answer:
         return answer["ok"]
     error = answer["error"]
-    raise _ERRORS.get(error["kind"], CityBrainError)(error["message"], hint=error["hint"])
+    raise _ERRORS.get(error["kind"], CityBrainError)(
+        error["message"], hint=error["hint"], code=error.get("code", ""), facts=error.get("facts")
+    )
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

@@ -11,12 +11,13 @@ import pytest
 from data_pipeline.home import Home
 from data_pipeline.store.lake import Lake
 from tests.alerts.scene import LATE_RULE, NOW, TTI_RULE, Scene, make_scene
+from tests.fresh import new_store
 
 
 @pytest.fixture(scope="session")
 def alert_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """One store for all scenes; each scene empties it first."""
-    lake = Lake.writer(Home.of(tmp_path_factory.mktemp("alerts")))
+    lake = new_store(Home.of(tmp_path_factory.mktemp("alerts")))
     yield lake
     lake.close()
 

@@ -14,14 +14,14 @@ from data_pipeline.errors import StoreBusy, UsageError
 from data_pipeline.home import Home
 from data_pipeline.ingest import desk
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.store.lake import Lake
 from tests.alerts.scene import NOW, TTI_RULE, Q, Scene, make_scene
+from tests.fresh import new_store
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Scene:
     """A store whose lock is held as by a running pipeline, with one open alert."""
-    lake = Lake.writer(Home.of(tmp_path / "home"), "run", answers_inbox=True)
+    lake = new_store(Home.of(tmp_path / "home"), "run", answers_inbox=True)
     scene = make_scene(lake, tmp_path, TTI_RULE)
     scene.source("road_speeds", NOW + timedelta(hours=12))
     for step in (1, 2):

@@ -18,7 +18,7 @@ from data_pipeline.ingest import desk
 from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Writer
 from data_pipeline.queries import Queries
-from data_pipeline.store.lake import Lake
+from tests.fresh import new_store
 
 RULE = """
 [[rule]]
@@ -44,7 +44,7 @@ class Port:
         make_pack(folder / "packs", "port", name_zh="港", name_en="Port", timezone="UTC", bbox=(10.0, 50.0, 10.2, 50.1))
         (folder / "packs/port/alerts.toml").write_text(RULE, encoding="utf-8")
         packs, self.home = load_packs(folder / "packs"), Home.of(folder / "home")
-        self.lake = Lake.writer(self.home, "python -m data_pipeline run", answers_inbox=True)
+        self.lake = new_store(self.home, "python -m data_pipeline run", answers_inbox=True)
         self.writer = Writer(self.lake, packs, self.home, now=lambda: self.clock)
         self.deliver("car_parks", "site_id,name,lon,lat,capacity\nP1,Quay,10.1,50.05,100\n")
         self.queries = Queries.open(self.home, {"port": packs["port"]}, now=lambda: self.clock)

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from data_pipeline.cities import load_packs
 from data_pipeline.home import Home
 from data_pipeline.metrics import metrics
-from data_pipeline.queries.types import Delivery, Event, Provenance, Reading, Site, Snapshot, Source, Target
+from data_pipeline.queries.judged import Anomaly, Provenance, Unusual
+from data_pipeline.queries.types import Delivery, Event, Reading, Site, Snapshot, Source, Target
 from data_pipeline.times import period_end, period_start
 
 AT = datetime(2026, 11, 20, 1, 30)  # UTC, 09:30 in 鄂州
@@ -51,6 +52,10 @@ class StandIn:
             found.append(self.reading(metric, area, grain, moment, as_of))
             moment = period_end(moment, grain, tz)
         return found
+
+    def unusual(self, city: str) -> Unusual:
+        found = self.reading("traffic.tti", "420704", "hour", AT)
+        return Unusual((Anomaly(found, 1.1, 0.05, 8.2, 1e-9, 40, "robust-z-bh/1"),), 900, 0.1)
 
     def sources(self, city: str):
         states = ["ok", "ok", "late", "never", "off"] if city == "420700" else []

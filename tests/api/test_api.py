@@ -43,6 +43,7 @@ def get(client: TestClient, path: str, **more: Any):
         ("/events?city=420700&area=420704", list[m.EventOut]),
         ("/deliveries?city=420700&limit=3", list[m.DeliveryOut]),
         ("/provenance?metric=traffic.tti&area=420704&grain=hour&period=2026-11-20T08:17", m.ProvenanceOut),
+        ("/unusual?city=420700", m.UnusualOut),
     ],
 )
 def test_every_answer_has_exactly_the_described_shape(client: TestClient, path: str, shape: Any) -> None:
@@ -57,7 +58,8 @@ def test_a_reading_carries_the_fields_other_programs_rely_on(client: TestClient)
     rows = get(client, f"/readings?{SPAN}").json()
     assert list(rows[0]) == [
         "city", "metric", "area", "grain", "period_start", "period_end", "numerator", "denominator", "value", "unit",
-        "n", "completeness", "status", "kind", "is_simulated", "data_as_of", "snapshot",
+        "n", "completeness", "status", "kind", "is_simulated", "data_as_of", "snapshot", "obs_status", "interval_low", "interval_high",
+        "late_s", "children_reported", "children_expected",
     ]  # fmt: skip
     # local midnight in 鄂州 is 16:00 UTC of the day before; six hours, the end is exclusive
     assert [row["period_start"] for row in rows] == [f"2026-11-20T{hour:02}:00:00+08:00" for hour in range(6)]
@@ -277,7 +279,7 @@ def test_provenance_takes_any_moment_of_the_period_and_shows_files_and_rows(clie
 
 def test_every_address_is_described_with_its_answer_and_the_page_shows_them_all(client: TestClient) -> None:
     description = client.get("/api/openapi.json").json()
-    wanted = {"health", "cities", "areas", "metrics", "readings", "sites", "targets", "events", "deliveries", "provenance"}
+    wanted = {"health", "cities", "areas", "metrics", "readings", "sites", "targets", "events", "deliveries", "provenance", "search", "unusual"}
     # reporting and the review meeting have descriptions of their own below /reports and /ledger
     own = {path for path in description["paths"] if not path.startswith((f"{V1}/reports", f"{V1}/ledger"))}
     assert own == {f"{V1}/{name}" for name in wanted}

@@ -34,7 +34,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, Quer
 
         s.deliver("charging_hourly", hours([1, 2, 3]))
         s.deliver("charging_hourly", hours([4]), is_simulated=True)
-        tickets = [("a", DISTRICT, True), ("b", "420703", True), ("c", "420703", False), ("d", "420703", True)]
+        tickets = [("a", DISTRICT, True), ("b", "420703", True), ("c", "420703", False), ("d", "420703", True), ("e", "420703", True)]
+        tickets += [(i, "420702", True) for i in ("f", "g", "h")]
         s.deliver("service_requests", [
             {"request_id": i, "created_at": "2026-03-09 08:00", "closed_at": "2026-03-09 10:00", "status": "closed", "solved": solved, "area_id": area}
             for i, area, solved in tickets
@@ -86,7 +87,13 @@ def test_a_share_of_fewer_cases_than_the_metric_declares_is_withheld_by_the_api(
     start = datetime(2026, 3, 8, 16)  # midnight of 9 March in 鄂州
     few, enough = (api_row(town[2], SOLVED, area, "day", start) for area in (DISTRICT, "420703"))
     assert (few["status"], few["value"], few["numerator"], few["denominator"]) == ("suppressed", None, None, None)
-    assert (enough["status"], enough["value"]) == ("ok", pytest.approx(2 / 3))
+    assert (few["n"], few["obs_status"]) == (None, "Q")
+    assert (enough["status"], enough["value"]) == ("ok", pytest.approx(3 / 4))
+    # the city less the third district would give the withheld one: the smallest other one is withheld with it
+    assert api_row(town[2], SOLVED, "420702", "day", start)["status"] == "suppressed"
+    assert api_row(town[2], SOLVED, CITY, "day", start)["value"] == pytest.approx(7 / 8)
+    # 3 of 4 by Wilson's formula: 0.3006..0.9544
+    assert (enough["interval_low"], enough["interval_high"]) == (pytest.approx(0.3006, abs=1e-4), pytest.approx(0.9544, abs=1e-4))
 
 
 def test_the_card_of_a_withheld_figure_says_why_and_shows_no_number(town: tuple) -> None:

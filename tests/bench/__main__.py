@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,10 @@ from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Writer
 from data_pipeline.metrics import metrics
 from data_pipeline.store.lake import Lake, newest_snapshot
+from tests.bench import large
+
+if TYPE_CHECKING:
+    from data_pipeline.queries import Queries
 
 CITY = "420700"
 FIRST = datetime(2026, 9, 1)
@@ -46,7 +51,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000, help="rows of the ingest bench")
     parser.add_argument("--home", type=Path, help="a built home for the page bench (default: skip it)")
+    parser.add_argument("--records", type=int, help="only this: all metrics over so many simulated records (100000000 takes 20 GB of disk)")
+    parser.add_argument("--scratch", type=Path, help="where the store of --records is made (default: the folder for temporary files)")
     options = parser.parse_args()
+    if options.records:
+        with tempfile.TemporaryDirectory(prefix="city-brain-bench-", dir=options.scratch) as folder:
+            all_metrics(Path(folder), options.records)
+        return
     with tempfile.TemporaryDirectory(prefix="city-brain-bench-") as folder:
         ingest_and_aggregate(Path(folder), options.rows)
     home = options.home or (Path("var") if Path("var/catalog.sqlite").exists() else None)
@@ -98,6 +109,18 @@ def ingest_and_aggregate(folder: Path, rows: int) -> None:
             days = {FIRST.date() + timedelta(days=i) for i in range((NOW - FIRST).days)}
             aggregate(lake, packs, days)
     say("peak memory, pipeline side", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+def all_metrics(folder: Path, records: int) -> None:
+    """Every metric of a city over very many records; what is aggregated and how: `tests.bench.large`."""
+    started = time.perf_counter()
+    home, there = large.prepare(folder, records)
+    say("records made", f"{there:,} in {time.perf_counter() - started:,.0f} s, {sum(f.stat().st_size for f in home.lake.rglob('*.parquet')) / 1e9:.1f} GB")
+    found = large.measured(home)
+    ratio = found["seconds"] / found["bare_seconds"]
+    say("all metrics, all days, to readings", f"{found['seconds']:,.1f} s, {there / found['seconds']:,.0f} records/s, {found['readings']:,.0f} readings")
+    say("  one bare GROUP BY a table", f"{found['bare_seconds']:,.1f} s; ours {ratio:.2f} × ({len(metrics())} metrics, every area and grain)")
+    judged("peak memory, pipeline, MB", f"{there:,} records", "≤ 2 GB", found["peak_mb"], most=2_000)
 
 
 def no_readings(*_: object, **__: object) -> int:
@@ -243,13 +266,40 @@ def page_data(home: Home) -> None:
                 say(f"page view, {name}", f"{len(answer.content):,} bytes ({packed:,} gzipped), {took:.0f} ms")
             same = client.get(VIEW, headers={"if-none-match": answer.headers.get("etag", "")})
             say("page view, unchanged", f"status {same.status_code}, {len(same.content):,} bytes")
+        views(queries, packs)
         while queries._warm_one():
             pass
-        held = f"{len(queries._mirror.state.cities)} cities with data, all usual ranges fetched, MB"
+        held = f"{len(queries._mirror.state.cities)} cities with data, their pages opened, all usual ranges fetched, MB"
         judged("memory held, web", held, "≤ 600 MB", resident_mb(), most=600)
         say("peak memory, web side and above", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
     finally:
         queries.close()
+
+
+def views(queries: Queries, packs: dict[str, Pack]) -> None:
+    """Every city's overview, domains and plan as bytes: made anew (once a snapshot and half minute), then as viewers get them."""
+    from starlette.testclient import TestClient
+
+    from app import create_app
+    from data_pipeline.domains import domains
+
+    paths = ("/", "/plan", "/plan/departments", "/data", *(f"/domain/{name}" for name in domains()))
+    made: dict[str, float] = {}
+    warm: list[float] = []
+    with TestClient(create_app(queries, packs).server, base_url="http://127.0.0.1") as client:
+        for city in sorted(queries._mirror.state.cities):
+            for path in paths:
+                times = []
+                for _ in range(6):
+                    started = time.perf_counter()
+                    answer = client.get("/view", params={"path": path, "search": f"?city={city}"})
+                    times.append((time.perf_counter() - started) * 1000)
+                    assert answer.status_code == 200, answer.text[:200]
+                made[f"{path} of {city}"] = times[0]
+                warm += times[1:]
+    slowest = sorted(made, key=lambda name: -made[name])[:4]
+    say("pages made anew, server side", f"median {statistics.median(made.values()):.0f} ms; slowest {', '.join(f'{n} {made[n]:.0f}' for n in slowest)}")
+    judged("pages, warm, server side, ms", f"{len(made)} pages × 5", "p95 ≤ 30 ms", sorted(warm)[int(len(warm) * 0.95)], most=30)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from fake_queries import FakeQueries  # noqa: E402
 
 from app import create_app  # noqa: E402
 from data_pipeline.home import Home  # noqa: E402
-from tests.browser.real import build_home  # noqa: E402
+from tests.built import built  # noqa: E402
 
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--use-gl=angle",
                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # fmt: skip
@@ -84,8 +84,8 @@ def still_site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def real_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One small store for all tests on real data; CITY_BRAIN_TEST_HOME names one that is built already. Not to be written."""
-    built = os.environ.get("CITY_BRAIN_TEST_HOME")
-    return Path(built) if built else build_home(tmp_path_factory.mktemp("real") / "home")
+    given = os.environ.get("CITY_BRAIN_TEST_HOME")
+    return Path(given) if given else built(tmp_path_factory).home
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ CONTRAST, CONTRAST_LARGE = 4.5, 3.0
 
 # words of a Chinese page that are Latin by nature: units, codes of standards, formats, names of the trade
 UNITS = "kWh MWh GWh MW GW kW MVA km mm cm dB dBm Mbps Mbit Gbps min mg µg μg ha kg hPa mol veh"
-CODES = "PM GB HJ JT JTG YD CJJ DB TTI AQI RSRP RSRQ SINR MR NO SO CO COD pH NTU CNY RMB GDP ID TOPSIS AHP H3 SS LNG CPU vCPU PUE IT II III IV"
-FORMATS = "CSV JSON TOML SQL API XLSX GeoJSON GeoPackage Parquet Excel UTC OpenAPI HTTP ETag WGS GCJ BD CGCS EPSG"
+CODES = "PM GB HJ JT JTG YD CJJ DB TTI AQI RSRP RSRQ SINR MR NO SO CO COD pH NTU CNY RMB GDP ID TOPSIS AHP H3 Leq Ldn SS LNG CPU vCPU PUE IT II III IV"
+FORMATS = "CSV JSON TOML SQL API XLSX GeoJSON GeoPackage Parquet Excel UTC OpenAPI HTTP ETag WGS GCJ BD CGCS EPSG PNG SVG SHA SDMX Esc"
 SOURCES = "OpenStreetMap ODbL Tianditu CC BY CN GitHub BSD Clause MIT Apache City Brain English EN"
 LATIN = frozenset(" ".join((UNITS, CODES, FORMATS, SOURCES)).split())
 # what is quoted as it came: file names, addresses, hashes, ids with a digit, a column or a rule of a contract
@@ -24,7 +24,9 @@ CJK = re.compile(r"[\u4e00-\u9fff]+")
 DRAWN = r"""(rules) => {
   const root = document.documentElement;
   // the smallest text grows with the screen: what is 12 px on a desk is 24 px on a wall of twice its width
-  const smallest = Math.max(rules.smallest, rules.smallest / 16 * parseFloat(getComputedStyle(root).fontSize)) - 0.1;
+  // the root size of a scene of the wall is the least its readers can read
+  const rootPx = parseFloat(getComputedStyle(root).fontSize);
+  const smallest = Math.max(rules.smallest, (root.dataset.wall ? 16 : rules.smallest) / 16 * rootPx) - 0.1;
   const skip = '.maplibregl-map, .js-plotly-plot, .warm-up, script, style, noscript, textarea, pre, code, option';
   const seen = e => e.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
   const own = e => [...e.childNodes].filter(n => n.nodeType === 3 && n.textContent.trim());

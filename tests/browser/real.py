@@ -12,18 +12,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-DAYS = 3  # of the simulated sources; 25 months of figures come before them whatever the days
 START_S = 60
-
-
-def build_home(folder: Path, city: str = "420700") -> Path:
-    """A home folder with one simulated city in it, as `python -m data_pipeline build` makes it."""
-    command("build", "--city", city, "--days", DAYS, "--home", folder)
-    return folder
 
 
 def command(*arguments: object) -> str:
@@ -88,6 +82,11 @@ class Web:
     def stop(self) -> None:
         """End the process."""
         self.child.stop()
+
+
+def sampled(items: Sequence[Any], turn: int, turns: int) -> list[Any]:
+    """Every `turns`-th item, from the `turn`-th on: the sizes of a screen share the pages. `make screens` takes all of them."""
+    return list(items) if os.environ.get("CITY_BRAIN_SCREENS") == "all" else list(items[turn % turns :: turns])
 
 
 def answers(url: str) -> bool:

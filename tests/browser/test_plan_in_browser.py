@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.lint import lint
+from tests.browser.real import sampled
 
 pytestmark = pytest.mark.browser
 
@@ -96,13 +97,14 @@ def test_a_mark_of_the_overview_leads_to_its_target(page: Any, still_site: Any) 
     assert "/plan/target/" in page.url
 
 
+@pytest.mark.screens
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}")
 def test_every_page_of_the_ledger_is_whole_and_legible(size: tuple[int, int, str], page: Any, still_site: Any) -> None:
     width, height, search = size
     page.set_viewport_size({"width": width, "height": height})
     lang = "en" if "lang=en" in search else "zh"
     found = {}
-    for path in PAGES:
+    for path in sampled(PAGES, SIZES.index(size), len(SIZES)):
         open_(page, still_site.url + path + search)
         page.wait_for_timeout(300)
         faults = lint(page, lang, LATIN)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from openpyxl import load_workbook
 
 from data_pipeline.ingest.types import Incoming
+from data_pipeline.ledger.template import COLUMNS, SHEET
 from data_pipeline.mappings import load_mapping
 from data_pipeline.simulate import Simulator
 from tests.browser.real import Web
@@ -114,10 +117,43 @@ def test_an_executable_is_refused_as_evidence_and_nothing_is_handed_in(web: Web,
     author.set_input_files("input[name=files]", files=[{"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"MZ\x90\x00"}])
     author.click(".report-panel form button")
     author.wait_for_selector(".form-answer.is-bad")
-    assert "a Windows program" in author.inner_text(".form-answer")
+    assert "佐证 a.pdf 是程序" in author.inner_text(".form-answer")  # in the language of the page
     author.goto(address(web, show="entries"))
     author.wait_for_selector(".ledger-report")
     assert "省级以上重点实验室" not in author.inner_text(".ledger-report .entry-list, .ledger-report .empty")
+
+
+def test_an_accepted_report_is_withdrawn_with_a_reason_and_a_review_and_the_page_says_so(web: Web, person: Any) -> None:
+    author = person("report")
+    author.goto(address(web, item=TARGET))
+    author.click(".withdrawal summary")
+    newest = author.eval_on_selector(".withdrawal select[name=data_on]", "box => box.options[0].value")
+    author.fill(".withdrawal textarea[name=reason]", "误报")
+    author.click(".withdrawal form button")
+    author.wait_for_selector(".withdrawal .form-answer.is-good")
+    reviewer = person("review")
+    reviewer.goto(address(web, show="queue"))
+    assert "撤销该日数据" in reviewer.wait_for_selector(".entry").inner_text()
+    reviewer.click("button[value=accept]")
+    reviewer.wait_for_selector("text=没有待审核的填报")
+    reviewer.goto(f"{web.url}/plan/target/{TARGET}?city={CITY}")
+    said = reviewer.wait_for_selector(".reports-table").inner_text()
+    assert "撤销该日数据" in said and "误报" in said and newest in said
+
+
+def test_a_faulty_template_is_told_in_the_language_of_the_page(web: Web, person: Any) -> None:
+    author = person("report")
+    template = author.request.get(f"{web.url}/api/v1/reports/template?city={CITY}&department={quote(OFFICE)}").body()
+    book = load_workbook(BytesIO(template))
+    sheet = book[SHEET]
+    sheet.cell(3, list(COLUMNS).index("value") + 1, "3O")
+    out = BytesIO()
+    book.save(out)
+    author.goto(address(web))
+    author.set_input_files("input[name=file]", files=[{"name": "回收.xlsx", "mimeType": "application/vnd.ms-excel", "buffer": out.getvalue()}])
+    author.click("#report-template button")
+    answer = author.wait_for_selector("#report-template .form-answer li")
+    assert "完成值：“3O”不是数字" in answer.inner_text()
 
 
 def test_on_a_phone_the_form_fits_and_every_control_can_be_hit(web: Web, person: Any) -> None:
@@ -127,7 +163,7 @@ def test_on_a_phone_the_form_fits_and_every_control_can_be_hit(web: Web, person:
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = phone.evaluate(
         """[...document.querySelectorAll('.report-panel form :is(input, select, textarea, button)')]
-           .map(e => [e.name || e.textContent, e.getBoundingClientRect().height]).filter(p => p[1] < 40)"""
+           .map(e => [e.name || e.textContent, e.getBoundingClientRect().height]).filter(p => p[1] > 0 && p[1] < 40)"""
     )
     assert small == []
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from data_pipeline.cities import load_packs
 from data_pipeline.contracts import contracts
 from data_pipeline.home import Home
 from data_pipeline.store.lake import Lake
@@ -30,6 +31,9 @@ PAGES = ("/", "/?metric=charging.energy_kwh", "/?metric=environment.pm25", "/?me
          "/data", "/data?show=deliveries", "/data?show=quarantine", "/data?show=layers", "/events", "/login", "/api/docs",
          "/domain", "/domain/coverage", "/domain/traffic", "/domain/environment", "/domain/livelihood?view=3d", "/served", "/manual",
          "/manual/traffic.tti")  # fmt: skip
+# scenes of the wall, at the sizes of walls; a wall has no daylight
+WALL_SIZES = ((1920, 1080), (3840, 2160), (5760, 1080), (6656, 1792), (7680, 2160))
+SCENES = tuple(f"/scene/{scene.id}" for scene in load_packs()["420700"].wall().scenes)
 LIGHT = (((1920, 1080), "zh"), (PHONE, "en"))  # every page in daylight, once on a desk and once in the hand
 # a refusal quotes the values its column may have
 ALLOWED_VALUES = frozenset(v for c in contracts().values() for column in c.columns.values() for v in column.values)
@@ -63,12 +67,14 @@ def matrix() -> list[Shot]:
     """All shots, largest screen first."""
     shots = [Shot(path, size, lang) for size in SIZES for path in PAGES for lang in ("zh", "en")
              if lang == "zh" or path not in BILINGUAL]  # fmt: skip
+    shots += [Shot(path, size, lang) for size in WALL_SIZES for path in SCENES for lang in ("zh", "en")]
     return shots + [Shot(path, size, lang, "light") for size, lang in LIGHT for path in PAGES if path not in BILINGUAL]
 
 
 SAMPLE = [
     Shot("/", (1920, 1080), "zh"), Shot("/", (1366, 768), "en", "light"), Shot("/district/420703", (1366, 768), "zh"),
     Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"), Shot("/data", (1366, 768), "en"),
+    Shot("/scene/overview", (1920, 1080), "zh"), Shot("/scene/environment", (5760, 1080), "en"),
     Shot("/domain/coverage", (390, 844), "zh"), Shot("/domain/livelihood?view=3d", (1366, 768), "en"),
 ]  # fmt: skip
 SHOTS = matrix() if os.environ.get("CITY_BRAIN_SCREENS") == "all" else SAMPLE

@@ -71,7 +71,8 @@ FAULTS = {
     "a bad date": (lambda f: edit(f / "plan/targets.csv", "2022-12-31", "2022-13-31"), "not an ISO date"),
     "an unknown comparator": (lambda f: edit(f / "plan/targets.csv", ",>=,", ",at least,"), "comparator is 'at least'"),
     "a rule on an unknown key": (lambda f: edit(f / "alerts.toml", "[[rule]]", "[[rule]]\nmetrik = 1"), "alerts.toml"),
-    "a wall without scenes": (lambda f: edit(f / "wall.toml", "[[scenes]]", "[[scene]]"), "unknown key 'scene'"),
+    "a scene with an unknown key": (lambda f: edit(f / "wall.toml", "dwell_s =", "dwel_s ="), "did you mean 'dwell_s'"),
+    "a wall with a figure that is none": (lambda f: edit(f / "wall.toml", '"traffic.tti"', '"trafic.tti"'), "did you mean 'traffic.tti'"),
     "a correction of nothing": (lambda f: edit(f / "corrections.toml", 'key = "市交通局"', 'key = "市X局"'),
                                 "no row '市X局'"),
 }  # fmt: skip

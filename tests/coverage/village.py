@@ -17,8 +17,8 @@ from data_pipeline.cities import Pack, load_pack
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.store.lake import Lake
 from geo.crs import to_wgs84
+from tests.fresh import new_store
 
 CRS = "EPSG:4547"
 WEST, SOUTH = 500_000.0, 3_360_000.0
@@ -89,7 +89,7 @@ class Village:
         self.home = Home.of(folder / "home")
         self.home.root.mkdir()
         self.folder = folder
-        self.lake = Lake.writer(self.home, "test")
+        self.lake = new_store(self.home, "test")
         self.writer = Writer(self.lake, {self.pack.id: self.pack}, self.home, lambda: self.clock)
         self._n = 0
 

@@ -16,7 +16,7 @@ from data_pipeline.contracts import contract
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming, Receipt
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.store.lake import Lake
+from tests.fresh import new_store
 
 CITY = "420700"
 START = datetime(2026, 3, 10, 4, 0)  # naive UTC; noon in 鄂州
@@ -31,7 +31,7 @@ class Stage:
         self.clock = START
         self.packs: dict[str, Pack] = load_packs()
         self.pack = self.packs[CITY]
-        self.lake = Lake.writer(self.home)
+        self.lake = new_store(self.home)
         without: dict[str, Any] = {} if readings else {"refresh": _nothing, "evaluate": _nothing}
         self.writer = Writer(self.lake, self.packs, self.home, now=lambda: self.clock, **without)
         self.files = 0

@@ -15,7 +15,7 @@ from data_pipeline.ledger import entries
 from data_pipeline.ledger.draft import Draft
 from data_pipeline.ledger.entries import Person
 from data_pipeline.ledger.types import ReportEntry
-from data_pipeline.store.lake import Lake
+from tests.fresh import new_store
 
 CITY, OFFICE, TARGET = "420700", "市科技局", "ez-spinoffs"
 NOW = datetime(2022, 9, 15, 4)
@@ -46,7 +46,7 @@ class Desk:
         self.now = NOW
         self.home, self.packs = Home.of(folder), built_in_packs()
         self.pack = self.packs[CITY]
-        self.lake = Lake.writer(self.home, "test")
+        self.lake = new_store(self.home, "test")
         self.writer = Writer(self.lake, self.packs, self.home, now=lambda: self.now)
 
     def close(self) -> None:

@@ -175,4 +175,4 @@ def test_no_department_of_a_plan_is_named_by_a_target_that_it_does_not_list(tmp_
     for city in ("511400", "330600", "500114", "420700"):
         facts = pack_facts(city)
         ledger = build(city, facts, known(ON, []))
-        assert sum(board.led for board in ledger.departments) == sum(len(boards.leads(row)) for row in ledger.distinct)
+        assert sum(board.led for board in ledger.departments) == sum(len(row.leads) for row in ledger.distinct)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pypdfium2
 import pytest
@@ -156,6 +158,26 @@ def test_a_workbook_verifies_and_its_sums_are_formulas(brief: Brief, tmp_path: P
     assert any(text.startswith("=COUNTIF(") for text in counted)
     assert counted[-1].startswith("=SUM(")
     assert book[PAYLOAD_SHEET].sheet_state == "veryHidden"
+
+
+def test_every_formula_has_its_value_beside_it_for_viewers_that_do_not_calculate(brief: Brief, tmp_path: Path) -> None:
+    body = to_xlsx(brief)
+    formulas, values = load_workbook(BytesIO(body)), load_workbook(BytesIO(body), data_only=True)
+    found = [cell for sheet in formulas.worksheets for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+    assert len(found) > 6
+    for cell in found:
+        shown = values[cell.parent.title]
+        if str(cell.value).startswith("=SUM("):
+            over = [shown.cell(row, cell.column).value for row in range(5, cell.row)]
+            assert shown[cell.coordinate].value == pytest.approx(sum(v for v in over if isinstance(v, int | float)))
+        else:
+            assert isinstance(shown[cell.coordinate].value, int | float)
+    # a value that is not what the formula gives is named
+    touched = tmp_path / "touched.xlsx"
+    with ZipFile(BytesIO(body)) as old, ZipFile(touched, "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry, re.sub(rb"</f><v>[^<]*</v>", b"</f><v>777</v>", old.read(entry)))
+    assert any("shows 777" in problem for problem in verify(touched).problems)
 
 
 def test_a_touched_cell_or_a_sum_turned_into_a_number_is_named(tmp_path: Path) -> None:

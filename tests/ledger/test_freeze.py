@@ -20,13 +20,14 @@ from data_pipeline.ledger.diff import KINDS, by_kind, diff
 from data_pipeline.ledger.types import Ledger, LedgerTarget
 from data_pipeline.store import inbox
 from data_pipeline.store.lake import Lake
+from tests.fresh import new_store
 from tests.ledger import frozen
 
 
 @pytest.fixture()
 def writer(tmp_path: Path) -> Iterator[Writer]:
     home = Home(tmp_path / "home")
-    with Lake.writer(home) as lake:
+    with new_store(home) as lake:
         yield Writer(lake, {frozen.CITY: frozen.pack()}, home, refresh=lambda *_, **__: 0, evaluate=lambda *_, **__: 0)
 
 

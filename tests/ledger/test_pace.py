@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_pipeline.ledger import forecast, pace
+from data_pipeline.ledger import forecast, methods, pace
 
 MONTH = pace.DAYS_A_MONTH
 
@@ -49,7 +49,7 @@ def test_seasonal_expectation_and_forecast() -> None:
 
 
 def test_holt_and_damped_holt() -> None:
-    fitted = forecast.holt([100, 108, 115, 125, 131, 140], alpha=0.5, beta=0.3, level=100, trend=8)
+    fitted = methods.holt([100, 108, 115, 125, 131, 140], alpha=0.5, beta=0.3, level=100, trend=8)
     assert fitted is not None
     assert (fitted.level, fitted.trend) == (pytest.approx(139.7714, abs=5e-5), pytest.approx(7.9752, abs=5e-5))
     assert [fitted.at(h) for h in (1, 2, 3)] == pytest.approx([147.747, 155.722, 163.697], abs=5e-4)
@@ -58,21 +58,21 @@ def test_holt_and_damped_holt() -> None:
 
 
 def test_logistic_curve_and_the_time_it_reaches_a_share() -> None:
-    values = [forecast.logistic(t, 5000, 0.18, 24) for t in (0, 12, 24, 36, 48)]
+    values = [methods.logistic(t, 5000, 0.18, 24) for t in (0, 12, 24, 36, 48)]
     assert values == pytest.approx([65.6, 517.0, 2500.0, 4483.0, 4934.4], abs=0.05)
-    assert forecast.logistic_when(4500, 5000, 0.18, 24) == pytest.approx(36.21, abs=0.005)
+    assert methods.logistic_when(4500, 5000, 0.18, 24) == pytest.approx(36.21, abs=0.005)
 
 
 def test_logistic_curve_through_two_points_of_a_known_capacity() -> None:
-    fitted = forecast.logistic_through([(6, 800), (24, 2600)], 5000)
+    fitted = methods.logistic_through([(6, 800), (24, 2600)], 5000)
     assert fitted is not None
     assert fitted == (pytest.approx(0.09657, abs=5e-6), pytest.approx(23.171, abs=5e-4))
-    assert forecast.logistic_when(4500, 5000, *fitted) == pytest.approx(45.92, abs=0.005)
+    assert methods.logistic_when(4500, 5000, *fitted) == pytest.approx(45.92, abs=0.005)
 
 
 def test_straight_line_with_its_prediction_interval() -> None:
     y = [810, 1640, 2500, 3310, 4200, 4990, 5850]
-    line = forecast.ols([(t, v) for t, v in enumerate(y, start=1)])
+    line = methods.ols([(t, v) for t, v in enumerate(y, start=1)])
     assert line is not None
     assert line.slope == pytest.approx(840.0, abs=0.05)
     assert line.at(12) == pytest.approx(10_048.6, abs=0.05)
@@ -86,8 +86,8 @@ def test_straight_line_with_its_prediction_interval() -> None:
     [(1, 3.078), (2, 1.886), (3, 1.638), (4, 1.533), (5, 1.476), (10, 1.372), (30, 1.310), (400, 1.2837)],
 )
 def test_student_quantiles_equal_the_printed_table(df: int, value: float) -> None:
-    assert forecast.student_t(0.9, df) == pytest.approx(value, abs=6e-4)
-    assert forecast.student_t(0.1, df) == pytest.approx(-value, abs=6e-4)
+    assert methods.student_t(0.9, df) == pytest.approx(value, abs=6e-4)
+    assert methods.student_t(0.1, df) == pytest.approx(-value, abs=6e-4)
 
 
 def test_a_young_path_is_forecast_by_its_mean_change_with_errors_that_add_up() -> None:
@@ -109,7 +109,7 @@ def test_two_values_give_no_forecast_and_three_a_wide_one() -> None:
 
 
 def test_a_path_that_has_stood_still_for_a_year_is_not_certain() -> None:
-    made = forecast.drift([0, 0, 4, 8] + [8] * 12)
+    made = methods.drift([0, 0, 4, 8] + [8] * 12)
     # by hand: 15 changes, two of 4 and the rest 0: mean 8 / 15, variance (32 - 64 / 15) / 14
     assert made is not None and (made.mean, made.n) == (0, 12)
     assert made.s == pytest.approx(((32 - 64 / 15) / 14) ** 0.5)

@@ -88,7 +88,8 @@ def test_a_template_is_downloaded_filled_and_sent_back(web: Any) -> None:
     answer = sent.json()
     assert (answer["taken"], answer["refused"]) == (2, 1)
     refused = next(row for row in answer["rows"] if row["problems"])
-    assert refused["subject_id"] == "ez-tech-transfer" and "outside 0" in refused["problems"][0]
+    assert refused["subject_id"] == "ez-tech-transfer" and refused["problems"][0]["code"] == "bounds"
+    assert "outside 0" in refused["problems"][0]["message"]
     entries = reporter.get(f"{URL}?city={CITY}&state=submitted&department={OFFICE}").json()
     assert {e["subject_id"] for e in entries} == {TARGET, "ez-labs"}
     assert all(answer["file"] in e["evidence"] for e in entries)  # the workbook itself stays as evidence
@@ -106,6 +107,7 @@ def test_evidence_comes_back_as_a_download_only(web: Any) -> None:
     assert "sandbox" in reply.headers["content-security-policy"]
     refused = reporter.post(f"{URL}/evidence", files={"file": ("a.pdf", b"MZ\x90")})
     assert refused.status_code == 400 and "a Windows program" in refused.json()["error"]
+    assert refused.json()["code"] == "file_program" and refused.json()["facts"]["name"] == "a.pdf"
     assert client(web, "view").post(f"{URL}/evidence", files={"file": ("a.pdf", b"%PDF-")}).status_code == 403
 
 

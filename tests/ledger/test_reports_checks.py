@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 from desk_scene import CITY, OFFICE, TARGET, draft, month_ends
 
-from components.i18n import LANGS, has
+from components.i18n import LANGS, catalogue, has
 from data_pipeline.cities import built_in_packs
 from data_pipeline.ledger import checks
+from data_pipeline.ledger.says import SAYS, say
 from data_pipeline.ledger.types import Finding, Past
 from data_pipeline.plans import PlanFacts, read_plan_facts
 
@@ -43,7 +45,7 @@ def test_a_plausible_report_raises_nothing() -> None:
 def test_a_misspelt_target_is_refused_with_the_right_one() -> None:
     found = check(subject_id="ez-spinofs")
     assert codes(found) == [("error", "unknown_subject")]
-    assert "did you mean ez-spinoffs" in checks.say(found[0])
+    assert "did you mean ez-spinoffs" in say(found[0])
 
 
 def test_a_restating_row_and_a_direction_take_no_reports() -> None:
@@ -120,8 +122,29 @@ def test_the_same_report_twice_is_refused_and_a_correction_is_not() -> None:
     assert check(known, value=31.0) == []
 
 
-def test_every_finding_has_its_sentence_in_both_languages() -> None:
-    assert [f"{lang}:{code}" for lang in LANGS for code in checks.SAYS if not has(f"reports.find.{code}", lang)] == []
+def test_every_finding_and_refusal_has_its_sentence_in_both_languages() -> None:
+    assert [f"{lang}:{code}" for lang in LANGS for code in SAYS if not has(f"reports.find.{code}", lang)] == []
+
+
+def test_a_sentence_on_screen_asks_for_nothing_the_refusal_does_not_say() -> None:
+    asked = {code: set(re.findall(r"{(\w+)", text)) for code, text in SAYS.items()}
+    more = {"file_program": {"allowed"}, "file_kind": {"allowed"}}  # said in the hint of the English sentence
+    wrong = [
+        f"{lang}:{code}:{name}"
+        for lang in LANGS
+        for code, known in asked.items()
+        for name in re.findall(r"{(\w+)}", catalogue(lang)[f"reports.find.{code}"])
+        if name not in known | more.get(code, set())
+    ]
+    assert wrong == []
+
+
+def test_a_withdrawal_needs_a_report_and_a_reason_and_says_nothing_else() -> None:
+    known = [Past(date(2022, 8, 31), 30.0, None, None, None, None, None, None)]
+    assert check(known, value=None, stage="withdrawn", reason="重复报送") == []
+    assert codes(check(known, value=None, stage="withdrawn")) == [("error", "withdraw_reason")]
+    assert codes(check([], value=None, stage="withdrawn", reason="x")) == [("error", "not_accepted")]
+    assert codes(check(known, value=30.0, stage="withdrawn", reason="x")) == [("error", "withdraw_only")]
 
 
 def test_a_warning_is_kept_whole() -> None:

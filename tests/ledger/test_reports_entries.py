@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from desk_scene import ANNA, BEN, CITY, NOW, OFFICE, TARGET, Desk, draft, month_ends, past_row
 
@@ -116,6 +117,38 @@ def test_a_correction_is_a_new_entry_and_the_old_figure_stays_known(store: Desk)
     assert [value for value, _ in rows] == [25.0, 24.0]
     assert rows[0][1] == store.now and rows[1][1] is None
     assert present(store, old.entry_id) == "accepted"
+
+
+def test_an_accepted_report_is_withdrawn_by_review_and_stays_in_the_chain(store: Desk, asked: Queries) -> None:
+    on = store.now.date()
+    wrong = store.submit(draft(data_on=on, value=31.0))
+    store.now += timedelta(hours=1)
+    store.act("accept", BEN, entry_id=wrong.entry_id)
+    asked.refresh()
+    before = asked.ledger_target(CITY, TARGET)
+    assert before.pace is not None and (before.pace.actual, before.pace.actual_on) == (31.0, on)
+    with pytest.raises(UsageError, match="withdrawn with a reason") as refused:
+        store.submit(draft(data_on=on, value=None, stage="withdrawn", replaces=wrong.entry_id))
+    assert refused.value.code == "withdraw_reason"
+    back = store.submit(draft(data_on=on, value=None, stage="withdrawn", reason="误报：该日没有统计", replaces=wrong.entry_id))
+    asked.refresh()
+    assert asked.ledger_target(CITY, TARGET).pace.actual == 31.0  # type: ignore[union-attr]  # it waits for its reviewer
+    with pytest.raises(UsageError, match="cannot review it"):
+        store.act("accept", ANNA, entry_id=back.entry_id)
+    store.now += timedelta(hours=1)
+    store.act("accept", BEN, entry_id=back.entry_id)
+    asked.refresh()
+    after = asked.ledger_target(CITY, TARGET)
+    assert after.pace is not None and after.pace.actual_on < on and all(point.on != on for point in after.path)
+    assert after.last_report is not None and after.last_report.data_on < on
+    chain = asked.report_revisions(CITY, TARGET).filter(pl.col("data_on") == on)
+    assert chain.select("value", "stage", "reason").rows() == [(31.0, None, None), (None, "withdrawn", "误报：该日没有统计")]
+    assert chain["known_to_utc"].to_list() == [store.now, None]
+    assert present(store, wrong.entry_id) == "accepted"  # the entry itself is never changed
+    # what was taken back may be reported again, and is not there to be taken back twice
+    with pytest.raises(UsageError, match="nothing to withdraw"):
+        store.submit(draft(data_on=on, value=None, stage="withdrawn", reason="again"))
+    assert all(past.data_on != on for past in asked.report_past(CITY, TARGET))
 
 
 def test_a_warning_is_confirmed_with_a_reason_or_nothing_is_written(store: Desk) -> None:

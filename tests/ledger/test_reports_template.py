@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from components.report_form import finding_words
 from data_pipeline.errors import DeliveryError
+from data_pipeline.ledger.says import say
 from data_pipeline.ledger.template import (
     COLUMNS,
     HELP,
@@ -92,8 +94,9 @@ def test_a_bad_cell_is_named_and_the_other_rows_go_on(tmp_path: Path) -> None:
 
     rows = sent_back(tmp_path, both).rows
     assert [row.draft is not None for row in rows] == [False, False, True]
-    assert rows[0].problems == (f"{LETTER['value']}3 (完成值): '3O' is not a number",)
-    assert rows[1].problems[0].startswith(f"{LETTER['data_on']}4 (数据日期): '31.8.22' is not a date")
+    assert [say(problem) for problem in rows[0].problems] == [f"{LETTER['value']}3 (value): '3O' is not a number"]
+    assert finding_words(rows[0].problems[0], "zh") == f"{LETTER['value']}3 完成值：“3O”不是数字"
+    assert say(rows[1].problems[0]).startswith(f"{LETTER['data_on']}4 (data_on): '31.8.22' is not a date")
 
 
 def test_a_formula_is_refused_with_its_cell(tmp_path: Path) -> None:

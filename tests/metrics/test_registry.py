@@ -27,7 +27,8 @@ def test_every_metric_says_what_it_says_and_does_not_say_in_both_languages_and_h
 
 
 def test_thresholds_stand_only_where_a_standard_gives_them() -> None:
-    assert {m.id for m in metrics().values() if m.thresholds} == {"traffic.delay_share", "environment.aqi_daily"}
+    graded = {m.id for m in metrics().values() if m.thresholds}
+    assert {"traffic.delay_share", "environment.aqi_daily", "water.worst_class", "weather.rain_day_max_mm"} <= graded
     for m in metrics().values():
         assert not m.thresholds or m.standard, m.id
 

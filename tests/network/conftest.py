@@ -1,4 +1,4 @@
-"""A small store built under the eye of strace, and the web and the pipeline running on it."""
+"""The store built under the eye of strace, and the web and the pipeline running on a copy of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.network.trace import Contact, need_strace, run_traced, started, wait_for
-
-CITY = "420700"
+from tests.browser.real import copy_of
+from tests.built import Built, built
+from tests.network.trace import need_strace, started, wait_for
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,17 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def build_contacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[Contact]]:
-    """Home folder of a store of one day, and whom its build contacted."""
+def traced_build(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The store of this run, built under trace."""
     need_strace()
-    folder = tmp_path_factory.mktemp("network")
-    home = folder / "home"
-    command = ["-m", "data_pipeline", "build", "--first-screen", "--city", CITY, "--days", "1", "--home", str(home)]
-    return home, run_traced(command, folder, "build", timeout_s=300)
+    return built(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def running(build_contacts: tuple[Path, set[Contact]]) -> Iterator[Running]:
-    """Pipeline and web on that store, both traced."""
-    home, _ = build_contacts
-    folder = home.parent
+def running(traced_build: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Pipeline and web on a copy of that store, both traced."""
+    folder = tmp_path_factory.mktemp("network")
+    home = copy_of(traced_build.home, folder / "home")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

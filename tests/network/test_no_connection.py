@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -11,9 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from data_pipeline.access.gate import is_loopback
+from data_pipeline.cities import built_in_packs
 from data_pipeline.domains import domains
 from pages import discover
-from tests.network.conftest import CITY, Running
+from tests.built import CITY, Built
+from tests.network.conftest import Running
 from tests.network.trace import ROOT, Contact, contacts, need_strace, run_traced
 
 # addresses that only name a vocabulary; nobody fetches them
@@ -66,15 +69,15 @@ def test_the_trace_would_see_a_connection_to_another_host(tmp_path: Path) -> Non
     assert run_traced(["-c", code], tmp_path, "control", 60) == {Contact("192.0.2.1", 9), Contact("2001:db8::1", 9)}
 
 
-def test_building_the_store_contacts_nobody(build_contacts: tuple[Path, set[Contact]]) -> None:
-    home, seen = build_contacts
-    assert (home / "catalog.sqlite").exists()
-    assert {contact for contact in seen if not contact.is_local} == set()
+def test_building_the_store_contacts_nobody(traced_build: Built) -> None:
+    assert (traced_build.home / "catalog.sqlite").exists()
+    assert {contact for contact in contacts(traced_build.trace) if not contact.is_local} == set()
     # DuckDB has the two extensions that come as Python packages and fetched no other
-    assert extensions(home.parent) <= {"ducklake", "sqlite_scanner"}
+    assert extensions(traced_build.user) <= {"ducklake", "sqlite_scanner"}
 
 
 @pytest.mark.browser
+@pytest.mark.screens
 def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_machine(running: Running) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (tests/requirements.txt)")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -99,7 +102,7 @@ def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_mac
             answer = page.goto(running.url + address, wait_until="load")
             assert answer is not None and answer.status == 200, address
             wait_for_text(page, address)
-            page.wait_for_timeout(1500)  # maps, figures and the live connection load after the page
+            page.wait_for_load_state("networkidle")  # maps, figures and the live connection load after the page
             visited.append(address)
             page.close()
         browser.close()
@@ -110,7 +113,7 @@ def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_mac
     assert len(visited) >= 4 and len(requests) > len(visited)
     for name, trace in (("web", running.web_trace), ("pipeline", running.pipeline_trace)):
         assert {contact for contact in contacts(trace) if not contact.is_local} == set(), name
-    assert extensions(running.folder) <= {"ducklake", "sqlite_scanner"}
+    assert extensions(running.folder / "user") <= {"ducklake", "sqlite_scanner"}
 
 
 def wait_for_text(page, address: str) -> None:
@@ -123,13 +126,13 @@ def wait_for_text(page, address: str) -> None:
     raise AssertionError(f"{address} stayed empty")
 
 
-def extensions(folder: Path) -> set[str]:
-    """Names of the DuckDB extensions in the (at first empty) user directory of the traced processes."""
-    return {path.name.removesuffix(".duckdb_extension") for path in (folder / "user").rglob("*.duckdb_extension")}
+def extensions(user: Path) -> set[str]:
+    """Names of the DuckDB extensions in the (at first empty) user directory of traced processes."""
+    return {path.name.removesuffix(".duckdb_extension") for path in user.rglob("*.duckdb_extension")}
 
 
 def every_address(api, url: str) -> list[str]:
-    """One address of every page in both languages and themes, and the pages the server writes itself."""
+    """One address of every page (`make screens`: in both languages and themes), and the pages the server writes itself."""
     areas = api.get(f"{url}/api/v1/areas?city={CITY}").json()
     sites = api.get(f"{url}/api/v1/sites?city={CITY}").json()["features"]
     events = api.get(f"{url}/api/v1/events?city={CITY}").json()
@@ -138,7 +141,7 @@ def every_address(api, url: str) -> list[str]:
     known = {
         "area": list(by_level.values()), "site": [one["id"] for one in sites[:1]], "event": [one["id"] for one in events[:1]],
         "target": [one["target_id"] for one in targets[:1]], "department": [targets[0]["lead_dept_zh"].split(";")[0] or "市经信局"],
-        "domain": list(domains())[:1], "metric": ["traffic.tti"],
+        "domain": list(domains())[:1], "metric": ["traffic.tti"], "scene": [built_in_packs()[CITY].wall().scenes[0].id],
     }  # fmt: skip
     found = []
     for page in discover():
@@ -148,5 +151,9 @@ def every_address(api, url: str) -> list[str]:
         for name in names:
             filled = [pattern.replace(f"{{{name}}}", value) for pattern in filled for value in known[name]]
         found += filled
-    found += [f"{path}?city={CITY}&lang=en&theme=light" for path in found]
+    light = [f"{path}?city={CITY}&lang=en&theme=light" for path in found]
+    if os.environ.get("CITY_BRAIN_SCREENS") == "all":
+        found += light
+    else:  # each page once; every other one in English and by daylight
+        found = [light[n] if n % 2 else path for n, path in enumerate(found)]
     return [*found, "/login", "/login?lang=en", "/api/docs"]

@@ -6,7 +6,8 @@ import time
 
 import httpx
 
-from tests.network.conftest import CITY, Running
+from tests.built import CITY
+from tests.network.conftest import Running
 
 # inside 葛店开发区; the same row again; in Wuhan, some 40 km outside the city
 ROWS = (

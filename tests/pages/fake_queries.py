@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 from collections.abc import Callable
@@ -17,16 +18,18 @@ from data_pipeline.errors import UnknownId
 from data_pipeline.home import Home
 from data_pipeline.ledger.types import Freeze, Ledger, ReportEntry
 from data_pipeline.metrics import Metric, metric, metrics
-from data_pipeline.plans import targets
+from data_pipeline.plans import PlanFacts, read_plan_facts, targets
 from data_pipeline.queries.freezes import Freezes
+from data_pipeline.queries.judged import Anomaly, Provenance, Unusual
+from data_pipeline.queries.search import SearchDoor
 from data_pipeline.queries.types import (
     Band,
     Card,
     Change,
     Delivery,
     Event,
-    Provenance,
     Reading,
+    Site,
     Snapshot,
     Source,
     StateChange,
@@ -53,6 +56,13 @@ class FakeQueries:
         self.kept: list[Freeze] = []
         self.callbacks: list[Callable[[Snapshot], None]] = []
         self.cards = 0
+        SearchDoor._start_search(self)  # type: ignore[arg-type]
+
+    def at(self, city: str, at_utc: datetime, known_at_utc: datetime | None = None) -> FakeQueries:
+        """The same stand-in with its clock at an earlier moment."""
+        past = copy.copy(self)
+        past.clock = at_utc
+        return past
 
     def commit(self) -> None:
         """A new snapshot: every value changes a little, every listener is told."""
@@ -122,6 +132,8 @@ class FakeQueries:
 
     def by_area(self, metric_id: str, parent: str, grain: Grain, period_start_utc: datetime | None = None, level: str | None = None) -> list[Reading]:
         children = self._pack_of(parent).children(parent, level)
+        if period_start_utc is not None:
+            return [self.reading(metric_id, a.id, grain, period_start_utc) for a in children]
         return [self.latest(metric_id, a.id, grain) for a in children]
 
     def card(self, metric_id: str, area: str, grain: Grain | None = None) -> Card:
@@ -135,6 +147,13 @@ class FakeQueries:
         narrow = zlib.crc32(f"{metric_id}{area}".encode()) % 5 == 0
         band = Band(now.value * 0.85, now.value * 0.92, now.value * (0.97 if narrow else 1.1), 28)
         return Card(now, change, Change(now.value * 0.8, 0.25, now.value * 0.2, now.period_start_utc), band, tuple(trend))
+
+    def unusual(self, city: str) -> Unusual:
+        """One flagged reading: the first headline with a value, far above what it was."""
+        shown = [m for m in self.metrics_for(city) if m.headline and m.id not in (*self.missing, *self.stale)]
+        pack = self.packs[city]
+        found = [Anomaly(self.latest(m.id, pack.city_area.id), 10.0, 2.0, 8.2, 1e-9, 40, "robust-z-bh/1") for m in shown[:1]]
+        return Unusual(tuple(found), 900, 0.1)
 
     def sources(self, city: str) -> list[Source]:
         return [
@@ -165,6 +184,12 @@ class FakeQueries:
     def targets(self, city: str) -> list[Target]:
         return targets(self.packs[city].folder / "plan", city)
 
+    def plan_facts(self, city: str) -> PlanFacts:
+        return read_plan_facts(self.packs[city].folder / "plan", city)
+
+    def sites(self, city: str, **narrowed: object) -> list[Site]:
+        return []
+
     def freezes(self, city: str) -> list[Freeze]:
         return [one for one in self.kept if one.city == city]
 
@@ -175,6 +200,7 @@ class FakeQueries:
         raise UnknownId("freeze", freeze_id, [one.freeze_id for one in self.kept])
 
     ledger_at = Freezes.ledger_at
+    search, search_index = SearchDoor.search, SearchDoor.search_index
 
     def ledger(self, city: str, on: date | None = None) -> Ledger:
         pack, today = self.packs[city], local_day(self.clock, self.packs[city].tz)

@@ -14,6 +14,7 @@ from components.domain_extrude import LEAST_SHARE, extruded
 from data_pipeline.cities import load_packs
 from data_pipeline.domains import domains
 from data_pipeline.metrics import metric
+from data_pipeline.plans import read_plan_facts
 from data_pipeline.plans.served import served_systems
 from data_pipeline.queries.types import Band, Card, Reading
 
@@ -21,9 +22,9 @@ PACKS = load_packs()
 SERVED = [
     (pack.id, system.system_id, service.view, m)
     for pack in PACKS.values()
-    for system in served_systems(pack.folder / "plan")
+    for system in served_systems(read_plan_facts(pack.folder / "plan", pack.id))
     for service in system.services
-    for m in service.metrics
+    for m in service.metric_ids
     if service.view.startswith("/domain/")
 ]
 

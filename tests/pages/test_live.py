@@ -102,6 +102,19 @@ def test_the_cache_keeps_a_bounded_number() -> None:
     assert len(cache._done) == 3
 
 
+def test_the_cache_keeps_a_bounded_number_of_bytes_and_always_the_newest() -> None:
+    cache = ViewCache(most_bytes=25)
+
+    async def run() -> None:
+        for n in range(5):
+            await cache.get((n,), lambda: b"ten bytes!")
+        assert list(cache._done) == [(3,), (4,)]
+        await cache.get(("large",), lambda: b"x" * 100)
+        assert list(cache._done) == [("large",)]
+
+    asyncio.run(run())
+
+
 def test_the_socket_tells_the_snapshot_at_once_and_each_new_one(queries: FakeQueries, client: TestClient) -> None:
     with client.websocket_connect("/live") as socket:
         assert socket.receive_json() == {"snapshot": 7}

@@ -9,6 +9,7 @@ from views import links, make, page, words
 from data_pipeline.cities import load_packs
 from data_pipeline.cities.check_plan import VIEWS
 from data_pipeline.metrics import metrics
+from data_pipeline.plans import read_plan_facts
 from data_pipeline.plans.served import served_systems
 from pages import discover, find
 from pages.served import VIEW_WORDS
@@ -26,7 +27,7 @@ def test_every_page_a_system_may_be_served_by_is_a_page() -> None:
 @pytest.mark.parametrize("city", sorted(PACKS))
 def test_the_table_names_every_core_and_feed_system_and_its_outputs_that_are_missing(city: str, lang: str) -> None:
     said = words(page(make(FakeStore(built=tuple(PACKS))), "/served", f"?city={city}&lang={lang}")["tree"])
-    systems = served_systems(PACKS[city].folder / "plan")
+    systems = served_systems(read_plan_facts(PACKS[city].folder / "plan", city))
     assert systems
     assert [s.system_id for s in systems if (s.name_zh if lang == "zh" else s.name_en) not in said] == []
     assert [o for s in systems for o in s.missing if o not in said] == []

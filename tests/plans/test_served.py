@@ -9,7 +9,8 @@ import pytest
 
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.cities.check_plan import plan_problems
-from data_pipeline.plans.served import MANY_SYSTEMS, ServedSystem, Service, heavy_metrics, served_systems
+from data_pipeline.plans import SystemMetrics, read_plan_facts
+from data_pipeline.plans.served import MANY_SYSTEMS, ServedSystem, heavy_metrics, served_systems
 
 PACKS = load_packs()
 # core and feed rows of systems.csv as counted there, plan by plan (303 in all)
@@ -18,7 +19,7 @@ COUNTED = {"420700": 78, "330600": 65, "500114": 47, "510400": 61, "511400": 52}
 
 @pytest.mark.parametrize("city", sorted(COUNTED))
 def test_every_core_and_feed_system_is_served(city: str) -> None:
-    systems = served_systems(PACKS[city].folder / "plan")
+    systems = served_systems(read_plan_facts(PACKS[city].folder / "plan", city))
     assert len(systems) == COUNTED[city]
     # a row that fails here needs a line in the pack's plan/system_metrics.csv
     assert [s.system_id for s in systems if not s.is_served] == []
@@ -29,18 +30,24 @@ def test_the_packs_mapping_holds(city: str) -> None:
     assert plan_problems(PACKS[city]) == []
 
 
-def system(n: int, *services: Service, plan: str = "p") -> ServedSystem:
-    return ServedSystem(f"s{n}", plan, "一", "系统", "system", "health", "feed", ("visits", "waits"), services)
+def system(n: int, *services: SystemMetrics, plan: str = "p") -> ServedSystem:
+    return ServedSystem(
+        f"s{n}", plan, "一", "系统", "system", "health", "", (), "", "feed", outputs=("visits", "waits"), services=services
+    )  # fmt: skip
+
+
+def shown(output: str) -> SystemMetrics:
+    return SystemMetrics("s", ("health.visits_n",), "/", output, "", "")
 
 
 def test_an_output_in_other_words_does_not_serve() -> None:
-    served, other = Service("visits", ("health.visits_n",), "/", "", ""), Service("visit", ("health.visits_n",), "/", "", "")
+    served, other = shown("visits"), shown("visit")
     assert system(1, served).is_served and system(1, served).missing == ("waits",)
     assert not system(1, other).is_served and not system(1).is_served
 
 
 def test_a_figure_that_serves_more_than_ten_systems_of_one_plan_is_listed() -> None:
-    service = Service("visits", ("health.visits_n",), "/", "", "")
+    service = shown("visits")
     assert heavy_metrics([system(n, service, service) for n in range(MANY_SYSTEMS)]) == []
     assert heavy_metrics([system(n, service) for n in range(MANY_SYSTEMS + 1)]) == [("p", "health.visits_n", MANY_SYSTEMS + 1)]
 

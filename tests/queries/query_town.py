@@ -17,7 +17,7 @@ from toy import Toy, toy_pack
 from data_pipeline.cities import SourceDecl
 from data_pipeline.home import Home
 from data_pipeline.queries import Queries
-from data_pipeline.store.lake import Lake
+from tests.fresh import new_store
 
 SOURCES = {
     name: SourceDecl(dataset=name, state="real", name_zh=name, name_en=name, cadence=cadence, grace=grace)
@@ -34,7 +34,7 @@ class Town:
     def __init__(self, folder: Path) -> None:
         self.home = Home.of(folder)
         self.pack = toy_pack(SOURCES)
-        self.lake = Lake.writer(self.home, "test")
+        self.lake = new_store(self.home, "test")
         self.clock = datetime(2026, 4, 3, 4)
         with self.lake.transaction("start"):
             self.toy = Toy(self.lake, self.pack)

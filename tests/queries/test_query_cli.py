@@ -83,6 +83,20 @@ def test_explain_names_formula_deliveries_and_rows(town: Town, packs: Path, caps
     assert row["simulated_share"] == 0.0
 
 
+def test_query_as_of_and_explain_tell_what_was_known_before_a_correction_came(
+    town: Town, packs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value, hour in ((9.0, 3), (12.0, 9)):
+        town.commit(town.charge(datetime(2026, 4, 2, 10), {"a": value}, known_from=datetime(2026, 4, 2, hour)))
+    common = ["--metric", "charging.energy_kwh", "--area", "toy", "--grain", "hour", "--home", str(town.home.root), "--packs", str(packs),
+              "--format", "json"]  # fmt: skip
+    span = ["--from", "2026-04-02T10:00", "--to", "2026-04-02T11:00"]
+    now, then = (json.loads(run(capsys, "query", *common, *span, *more)[1]) for more in ((), ("--as-of", "2026-04-02T12:00")))
+    assert (then[0]["value"], now[0]["value"]) == (9.0, 12.0)
+    told = json.loads(run(capsys, "explain", *common, "--period", "2026-04-02T10:30")[1])["vintages"]
+    assert [(v["known_at"], v["value"]) for v in told] == [("2026-04-02T11:00:00+08:00", 9.0), ("2026-04-02T17:00:00+08:00", 12.0)]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

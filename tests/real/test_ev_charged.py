@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import polars as pl
@@ -78,3 +79,25 @@ def test_taking_places_for_plugs_is_caught_as_more_than_100_percent(
     above = {s: duration.filter(pl.col(s) > n + 0.000001).height for s, n in places.items()}
     assert sum(n > 0 for n in above.values()) == 58  # stations, the data set's README
     assert town.refused() == {"gun_hours_within_guns": sum(above.values())}
+
+
+def test_the_register_agrees_with_the_published_totals_of_the_whole_period(melbourne: Town, shared_data: Path) -> None:
+    info = pl.read_csv(shared_data / "ev_charged_cities/MEL/info.csv").row(0, named=True)
+    stations = pl.read_csv(shared_data / "ev_charged_cities/MEL/stations.csv")
+    assert melbourne.records("charging_stations").height == info["total_stations"] == 63
+    assert stations["total_volume"].sum() == pytest.approx(info["total_volume"], rel=1e-9)
+    assert stations["total_duration"].sum() == pytest.approx(info["total_duration"], rel=1e-9)
+    # the hourly tables cover half a year of it: 13.06 of 27.26 GWh, and no more than the whole for any station
+    table_kwh = table(shared_data, "volume").drop("hour").sum().row(0, named=True)
+    whole_kwh = dict(stations.select(pl.col("station_id").cast(pl.String), "total_volume").iter_rows())
+    assert round(info["total_volume"] / 1e6, 2) == 27.26
+    assert [s for s, kwh in table_kwh.items() if kwh > whole_kwh[s] * (1 + 1e-9)] == []
+
+
+def test_prices_in_australian_dollars_are_not_taken_as_yuan(melbourne: Town, shared_data: Path, tmp_path: Path) -> None:
+    lines = gzip.decompress((shared_data / "ev_charged_cities/MEL/e_price.csv.gz").read_bytes()).splitlines(keepends=True)
+    (tmp_path / "e_price.csv.gz").write_bytes(gzip.compress(b"".join(lines[:25])))
+    receipt = melbourne.bring(tmp_path / "e_price.csv.gz", "charged_mel_tariffs")
+    assert (receipt["accepted"], receipt["quarantined"]) == (0, 24 * 63)
+    assert melbourne.refused()["unknown_value"] == 24 * 63
+    assert melbourne.readings("charging.price_yuan_kwh", "day").is_empty()

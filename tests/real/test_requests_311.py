@@ -75,6 +75,35 @@ def test_median_hours_to_close_count_closed_requests_on_the_day_they_were_closed
     assert readings["value"].to_list() == pytest.approx(expected["hours"].to_list())
 
 
+def hours_to_close(requests: pl.DataFrame) -> pl.DataFrame:
+    """Hours each closed request took, by the local day of its closing."""
+    zone = {c: pl.col(c).dt.replace_time_zone("America/Los_Angeles") for c in ("CreatedDate", "ClosedDate")}
+    closed = good(requests).filter(pl.col("Status") == "Closed")
+    return closed.select(hours=(zone["ClosedDate"] - zone["CreatedDate"]).dt.total_seconds() / 3600, day=pl.col("ClosedDate").dt.date())
+
+
+def test_the_ninetieth_percentile_is_interpolated_and_withheld_below_ten_closed(los_angeles: Town, requests: pl.DataFrame) -> None:
+    def linear(hours: list[float]) -> float:
+        at = 0.9 * (len(hours) - 1)
+        low = sorted(hours)[int(at)]
+        return low + (at - int(at)) * (sorted(hours)[min(int(at) + 1, len(hours) - 1)] - low)
+
+    expected = {day: linear(own["hours"].to_list()) for (day,), own in hours_to_close(requests).group_by("day") if own.height >= 10}
+    readings = los_angeles.readings("services.p90_close_hours", "day").filter(pl.col("status") != "suppressed")
+    assert len(expected) > 3
+    assert readings["value"].to_list() == pytest.approx([expected[day] for day in sorted(expected)])
+
+
+def test_the_backlog_of_each_day_is_what_was_received_and_not_yet_closed(los_angeles: Town, requests: pl.DataFrame) -> None:
+    rows = good(requests).filter((pl.col("Status") == "Open") | pl.col("ClosedDate").is_not_null())
+    begun, ended = rows["CreatedDate"].dt.date().to_list(), rows["ClosedDate"].dt.date().to_list()
+    readings = los_angeles.readings("services.backlog_n", "day")
+    assert readings.height > 5
+    for start, value in readings.select("period_start_utc", "value").iter_rows():
+        day = start.date()  # local midnight in Los Angeles is the morning of the same day in UTC
+        assert value == sum(b <= day and (e is None or e > day) for b, e in zip(begun, ended, strict=True)), day
+
+
 def test_no_on_time_share_is_made_from_a_planned_service_day(los_angeles: Town) -> None:
     assert los_angeles.records("service_requests")["due_at"].drop_nulls().is_empty()
     assert los_angeles.readings("services.on_time_share", "day")["value"].drop_nulls().is_empty()

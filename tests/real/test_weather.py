@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -85,6 +85,23 @@ def test_daily_temperature_is_the_mean_over_the_local_day(new_york: Town, jfk: p
     local = jfk.with_columns(day=pl.col("at").dt.convert_time_zone("America/New_York").dt.date())
     expected = local.group_by("day").agg(((pl.col("temp") - 32) / 1.8).mean()).sort("day")["temp"].to_list()
     assert new_york.readings("environment.temperature_c", "day")["value"].to_list() == pytest.approx(expected)
+
+
+def test_rain_of_a_day_its_grade_and_its_wettest_twelve_hours_are_those_of_the_gauge(new_york: Town, jfk: pl.DataFrame) -> None:
+    local = jfk.with_columns(at=pl.col("at").dt.convert_time_zone("America/New_York"), um=(pl.col("precip") * 25_400).round().cast(pl.Int64))
+    days = {}
+    for (day,), rows in local.group_by(pl.col("at").dt.date()):
+        by_hour = [rows.filter(pl.col("at").dt.hour() == hour)["um"].sum() for hour in range(24)]
+        days[day] = tuple((um + 50) // 100 / 10 for um in (sum(by_hour), max(sum(by_hour[k : k + 12]) for k in range(13))))
+    offset = pl.col("period_start_utc").dt.replace_time_zone("UTC").dt.convert_time_zone("America/New_York").dt.date().alias("day")
+    whole = dict(new_york.readings("weather.rain_day_max_mm", "day").select(offset, "value").iter_rows())
+    twelve = dict(new_york.readings("weather.rain_12h_max_mm", "day").select(offset, "value").iter_rows())
+    autumn = {date(2013, 11, 3)}  # its repeated hour is two hours here
+    assert {d: v for d, v in whole.items() if d not in autumn} == pytest.approx({d: v[0] for d, v in days.items() if d not in autumn})
+    assert {d: v for d, v in twelve.items() if d not in autumn} == pytest.approx({d: v[1] for d, v in days.items() if d not in autumn})
+    storms = [d for d, v in days.items() if v[0] >= 50]
+    got = new_york.readings("weather.storm_days_n", "day")
+    assert got["value"].sum() == len(storms) >= 1
 
 
 def test_missing_hours_stay_missing(new_york: Town, jfk: pl.DataFrame) -> None:

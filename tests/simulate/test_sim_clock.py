@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from data_pipeline.simulate.clock import KINDS, Clock, day_kinds, holidays, seconds
+from data_pipeline.holidays import KINDS, day_kinds, holidays
+from data_pipeline.simulate.clock import Clock, seconds
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 # from the notices of the General Office of the State Council for 2024, 2025 and 2026

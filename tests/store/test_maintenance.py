@@ -13,13 +13,14 @@ from data_pipeline.home import Home
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.maintenance import Retention, all_steps, inlined_rows, maintain, small_steps, to_expire
 from data_pipeline.times import now_utc
+from tests.fresh import new_store
 
 NOW = datetime(2026, 11, 22, 12)
 
 
 @pytest.fixture
 def lake(tmp_path: Path):
-    with Lake.writer(Home.of(tmp_path / "home")) as made:
+    with new_store(Home.of(tmp_path / "home")) as made:
         yield made
 
 

@@ -1,7 +1,7 @@
 """Suppliers declared as text: one TOML a dataset says who reports, how often, and how each column behaves.
 
 `statements.py` makes periodic statements of sites or areas, `cases.py` tickets and alarms with their
-steps, `facilities.py` registers. What needs the physics of several sites together (traffic, weather,
+steps, `facilities.py` registers, `timetables.py` lines that run to a timetable with their `stops.py`. What needs the physics of several sites together (traffic, weather,
 the grid) is written as code beside this folder. The models here are strict: an unknown key is
 refused with "did you mean".
 """
@@ -251,6 +251,47 @@ class Cases(Declared):
         return self
 
 
+class Timetable(Declared):
+    """Lines that run to a timetable on the derived roads: stops, trips and calls at stops.
+
+    `lines`: for a city of Ezhou's size; `timing_points`: stops of a line whose times are kept; `length_km`: of a line, at
+    most. `headways`: (from hour, to hour, minutes), in the order of the day; on days off times
+    `day_off`. `pace_kmh`: planned speed. A leg takes as much longer as the roads are full (`jam`, of its planned
+    time in the full rush; `rain` for the root of each mm/h), less `slack`, and varies by `spread` of its planned time;
+    `start_s` is how unpunctual trips begin. Shares of trips `cancelled` and of calls whose time is `lost`.
+    """
+
+    stops_dataset: str
+    trips_dataset: str
+    calls_dataset: str
+    mode: Literal["bus", "tram", "metro", "rail", "ferry"]
+    lines: int = Field(gt=0)
+    timing_points: int = Field(ge=2, le=12)
+    length_km: float = Field(gt=0, le=200)
+    headways: tuple[tuple[float, float, float], ...] = Field(min_length=1)
+    day_off: float = Field(default=1.0, gt=0)
+    pace_kmh: float = Field(gt=0)
+    jam: float = Field(default=0.0, ge=0)
+    rain: float = Field(default=0.0, ge=0)
+    slack: float = Field(default=0.0, ge=0, lt=1)
+    spread: float = Field(default=0.1, ge=0)
+    start_s: float = Field(default=30.0, ge=0)
+    cancelled: float = Field(default=0.0, ge=0, lt=1)
+    lost: float = Field(default=0.0, ge=0, lt=1)
+    delay: str = "5min"
+    file: File = File()
+
+    @model_validator(mode="after")
+    def _of_the_contracts(self) -> Timetable:
+        for dataset in (self.stops_dataset, self.trips_dataset, self.calls_dataset):
+            contract(dataset)
+        duration(self.delay)
+        hours = [hour for begin, end, _ in self.headways for hour in (begin, end)]
+        if hours != sorted(hours) or any(minutes <= 0 for *_, minutes in self.headways):
+            raise ValueError("headways must follow each other through the day, each of some minutes")
+        return self
+
+
 class FacilityKind(Declared):
     """One kind of facility: how many, where, how large.
 
@@ -295,6 +336,12 @@ def all_returns() -> dict[str, Returns]:
 def all_cases() -> dict[str, Cases]:
     """Every declared kind of case, by dataset."""
     return {found.dataset: found for found in _read("cases", Cases)}
+
+
+@cache
+def all_timetables() -> tuple[Timetable, ...]:
+    """Every declared timetable."""
+    return tuple(_read("timetables", Timetable))
 
 
 def _read(folder: str, model: type[Model]) -> list[Model]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_pipeline.simulate.clock import HOLIDAY, SPRING_FESTIVAL, WEEKEND, Clock, bumps
+from data_pipeline.holidays import HOLIDAY, SPRING_FESTIVAL, WEEKEND
+from data_pipeline.simulate.clock import Clock, bumps
 from data_pipeline.simulate.declared import Quantity, Rhythm
 from data_pipeline.simulate.rng import bits, normal, smooth
 from data_pipeline.simulate.world import World

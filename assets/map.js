@@ -1,0 +1,94 @@
+/* Maps beyond what Plotly draws: groups of the base map turned on and off in place, and places as vector tiles. */
+(function () {
+  "use strict";
+  var SOURCE = "places-tiles", LAYER = "places-tiles", TIP_PX = 14;
+
+  function mapOf(plot) {
+    var sub = plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot;
+    return sub && sub.map && sub.map.isStyleLoaded() ? sub.map : null;
+  }
+  function meta(plot) { return plot.layout && plot.layout.meta || {}; }
+
+  /* ---- groups: the style itself never changes, so nothing is drawn anew ------------------------------------------ */
+  function group(map, name, shown) {
+    map.getStyle().layers.forEach(function (layer) {
+      if (layer.metadata && layer.metadata.group === name) { map.setLayoutProperty(layer.id, "visibility", shown ? "visible" : "none"); }
+    });
+  }
+  function applyGroups(plot, map) {
+    var wanted = meta(plot).shown, text = JSON.stringify(wanted);
+    if (!wanted || plot.shownGroups === text && plot.shownOn === map.style) { return; }
+    plot.shownGroups = text;
+    plot.shownOn = map.style;
+    Object.keys(wanted).forEach(function (name) { group(map, name, wanted[name]); });
+  }
+
+  function turn(link) {
+    var name = link.dataset.group, shown = link.getAttribute("aria-checked") !== "true";
+    var q = new URLSearchParams(location.search), list = (q.get("layers") || "").split(",").filter(Boolean);
+    var at = list.indexOf(name);
+    if (at >= 0) { list.splice(at, 1); } else { list.push(name); }
+    if (list.length) { q.set("layers", list.join(",")); } else { q.delete("layers"); }
+    var tail = q.toString();
+    history.replaceState(null, "", location.pathname + (tail ? "?" + tail : ""));
+    link.setAttribute("aria-checked", String(shown));
+    link.classList.toggle("is-on", shown);
+    var box = link.closest(".map-panel, .area-map") || document;
+    box.querySelectorAll(".js-plotly-plot").forEach(function (plot) {
+      var map = mapOf(plot), m = meta(plot);
+      if (!map || !m.shown) { return; }
+      m.shown[name] = shown;
+      group(map, name, shown);
+      plot.shownGroups = JSON.stringify(m.shown);
+    });
+  }
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest && event.target.closest("a[data-group]");
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) { return; }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    turn(link);
+  }, true);
+
+  /* ---- places as tiles: geometry comes once, whatever the figures do ----------------------------------------------- */
+  function applyTiles(plot, map) {
+    var tiles = meta(plot).tiles, source = map.getSource(SOURCE), url = tiles && location.origin + tiles.url;
+    if (source && (!tiles || source.tiles[0] !== url)) {
+      map.removeLayer(LAYER);
+      map.removeSource(SOURCE);
+      source = null;
+    }
+    if (!tiles || source) { return; }
+    map.addSource(SOURCE, { type: "vector", tiles: [url], minzoom: 4, maxzoom: 14 });
+    map.addLayer({ id: LAYER, type: "circle", source: SOURCE, "source-layer": "sites", paint: tiles.paint });
+    if (plot.tilesBound === map) { return; }
+    plot.tilesBound = map;
+    var tip = document.createElement("div");
+    tip.className = "map-tip";
+    tip.hidden = true;
+    map.getContainer().appendChild(tip);
+    function found(event) { return map.getLayer(LAYER) ? map.queryRenderedFeatures(event.point, { layers: [LAYER] })[0] : null; }
+    map.on("click", function (event) {
+      var feature = found(event), t = meta(plot).tiles;
+      if (!feature || !t) { return; }
+      if (feature.properties.n > 1 && map.getZoom() < 16) { map.easeTo({ center: event.lngLat, zoom: map.getZoom() + 2 }); return; }
+      window.cityBrain.go(t.site.replace("{id}", encodeURIComponent(feature.properties.id)));
+    });
+    map.on("mousemove", function (event) {
+      var feature = found(event), t = meta(plot).tiles;
+      tip.hidden = !feature || !t;
+      if (tip.hidden) { return; }
+      tip.textContent = feature.properties[t.name] + (feature.properties.n > 1 ? " +" + (feature.properties.n - 1) : "");
+      tip.style.left = event.point.x + TIP_PX + "px";
+      tip.style.top = event.point.y + TIP_PX + "px";
+    });
+    map.on("mouseout", function () { tip.hidden = true; });
+  }
+
+  setInterval(function () {
+    document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
+      var map = mapOf(plot);
+      if (map) { applyGroups(plot, map); applyTiles(plot, map); }
+    });
+  }, 250);
+}());

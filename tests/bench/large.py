@@ -1,0 +1,117 @@
+"""All metrics over very many records: `python -m tests.bench --records 100000000`.
+
+What is aggregated: the simulated records of 鄂州 over `DAYS` days, made by the ordinary build, and as often as it
+takes to reach the number asked for a copy of them in which every site and case has another name (`S0012` → `S0012~7`):
+a city of the same map and the same days with many times the sites and cases. Returns by area keep their number, as
+there is one of each; archived figures stay as they are. The copies go straight into the store's Parquet through the
+store's own writer, some `CHUNK_ROWS` rows a commit; ingest is measured by itself.
+
+Then, in a process of its own (so that the peak memory is its own), the ordinary rebuild computes every metric of
+every day; beside it stands one bare GROUP BY a table over the same Parquet: rows, sums of all numbers, newest event
+and arrival by locality and hour. It makes neither areas nor longer periods nor medians, which ours does.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from data_pipeline.aggregate.refresh import rebuild
+from data_pipeline.cities import load_packs
+from data_pipeline.contracts import Contract, contracts
+from data_pipeline.home import Home
+from data_pipeline.metrics import metrics
+from data_pipeline.store.lake import Lake
+from data_pipeline.times import now_utc
+
+CITY, DAYS, CHUNK_ROWS = "420700", 30, 1_000_000
+ONE_OF_EACH = ("area_id", "point_id", "piece_id", "class_id", "place_id", "subject_id", "metric_id")
+BARE = """
+    SELECT locality_id, date_trunc('hour', event_at_utc) AS hour, count(*), max(event_at_utc), max(known_from_utc){sums}
+    FROM "{table}" WHERE city = ? AND known_to_utc IS NULL GROUP BY 1, 2"""
+
+
+def prepare(folder: Path, records: int) -> tuple[Home, int]:
+    """A new home in `folder` with at least so many records of the city; the home and how many there are."""
+    home = Home.of(folder / "large")
+    command = [sys.executable, "-m", "data_pipeline", "build", "--city", CITY, "--days", str(DAYS), "--home", str(home.root)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with Lake.writer(home) as lake:
+        have = counts(lake)
+        total, number = sum(have.values()), 0
+        copied = [contracts()[dataset] for dataset, n in have.items() if n and names_of(contracts()[dataset])]
+        while total < records:
+            number += 1
+            for declared in copied:
+                total += copy(lake, declared, number)
+    return home, total
+
+
+def counts(lake: Lake) -> dict[str, int]:
+    """Records of the city by dataset."""
+    return {c.id: int(lake.value(f'SELECT count(*) FROM "{c.table}" WHERE city = ?', [CITY])) for c in contracts().values()}
+
+
+def names_of(declared: Contract) -> list[str]:
+    """The columns that name a site or a case, which differ in every copy; none where there is one of each."""
+    first = declared.key[0] if declared.key else ""
+    if declared.derived_from or declared.kind == "figures" or not first.endswith("_id") or first in ONE_OF_EACH:
+        return []
+    return [name for name in dict.fromkeys((first, "site_id")) if name in declared.columns]
+
+
+def copy(lake: Lake, declared: Contract, number: int) -> int:
+    """One more copy of a dataset's records under other names; its rows."""
+    names, written = names_of(declared), 0
+    of_the_build = f"FROM \"{declared.table}\" WHERE city = ? AND NOT contains(\"{names[0]}\", '~')"
+    days = lake.frame(f"SELECT local_day, count(*) AS n {of_the_build} GROUP BY 1 ORDER BY 1", [CITY])
+    for first, last in together(days):
+        with lake.transaction(f"copy {number} of {declared.id}"):
+            rows = lake.frame(f"SELECT * {of_the_build} AND local_day BETWEEN ? AND ?", [CITY, first, last])
+            written += lake.append(declared.table, rows.with_columns(pl.col(name) + f"~{number}" for name in names))
+    return written
+
+
+def together(days: pl.DataFrame) -> Iterator[tuple[date, date]]:
+    """First and last of as many days in a row as have some `CHUNK_ROWS` rows."""
+    chunk = (pl.col("n").cum_sum() - 1) // CHUNK_ROWS
+    for _, part in days.group_by(chunk.alias("chunk"), maintain_order=True):
+        yield part["local_day"][0], part["local_day"][-1]
+
+
+def aggregate(home: Home) -> dict[str, float]:
+    """Seconds, readings and peak memory of the whole rebuild, and seconds of the bare statements; for a process of its own."""
+    packs = load_packs()
+    with Lake.writer(home) as lake:
+        started = time.perf_counter()
+        with lake.transaction("bench"):
+            lake.execute("DELETE FROM readings WHERE city = ?", [CITY])
+            readings = rebuild(lake, packs, CITY, commit_seq=10**6, now=now_utc())
+        ours = time.perf_counter() - started
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        started = time.perf_counter()
+        for declared in contracts().values():
+            if not any(m.dataset == declared.id for m in metrics().values()):
+                continue
+            numbers = [name for name, column in declared.columns.items() if column.type in ("float", "integer")]
+            sums = "".join(f', sum("{name}")' for name in numbers)
+            lake.frame(BARE.format(sums=sums, table=declared.table), [CITY])
+        return {"seconds": ours, "readings": readings, "peak_mb": peak_mb, "bare_seconds": time.perf_counter() - started}
+
+
+def measured(home: Home) -> dict[str, float]:
+    """`aggregate` in a process of its own."""
+    done = subprocess.run([sys.executable, "-m", "tests.bench.large", str(home.root)], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    print(json.dumps(aggregate(Home.of(sys.argv[1]))))

@@ -1,0 +1,156 @@
+"""The desk in a real browser: search, watch list, downloads, the table behind a chart, theme, print, maps that move together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from fake_store import FakeStore
+
+pytestmark = pytest.mark.browser
+WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def desk(site_class: Any) -> Iterator[Any]:
+    running = site_class(FakeStore(now=datetime.now(UTC).replace(tzinfo=None)))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """One page for all tests of this file; what it keeps is cleared before each (`fresh`)."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme="dark", accept_downloads=True)
+    made = context.new_page()
+    made.set_default_timeout(WAIT_MS)
+    made.problems = []
+    made.on("pageerror", lambda error: made.problems.append(str(error)))
+    yield made
+    context.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(page: Any, desk: Any) -> Iterator[None]:
+    page.problems.clear()
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{desk.url}/data")
+    page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    yield
+    assert [p for p in page.problems if "async-graph.js" not in p] == []
+
+
+def test_a_slash_opens_the_search_and_enter_goes_to_the_first_hit(page: Any) -> None:
+    page.wait_for_selector("#search-open")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search-input"
+    page.keyboard.type("ecq")
+    page.wait_for_selector(".search-hit[aria-selected=true]:has-text('鄂城区')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('鄂城区')")
+    assert page.locator("#search").is_hidden() and page.evaluate("location.pathname") == "/district/420704"
+
+
+def test_arrows_choose_a_hit_escape_closes_and_the_focus_returns(page: Any) -> None:
+    page.click("#search-open")
+    page.fill("#search-input", "充电")
+    page.wait_for_selector("#search-hit-1")
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#search-input", "aria-activedescendant") == "search-hit-1"
+    page.keyboard.press("Escape")
+    assert page.locator("#search").is_hidden() and page.evaluate("document.activeElement.id") == "search-open"
+
+
+def test_a_figure_is_watched_from_its_drawer_and_by_key_and_the_list_survives_a_new_visit(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/district/420704")
+    page.click(".area-kpis [data-figure] >> nth=0")
+    page.click(".drawer-tools [data-do=star]")
+    assert page.get_attribute(".drawer-tools [data-do=star]", "aria-pressed") == "true"
+    page.keyboard.press("Escape")
+    page.focus(".area-kpis [data-figure] >> nth=1")
+    page.keyboard.press("w")
+    page.goto(f"{desk.url}/watch")
+    page.wait_for_selector(".watch-cell >> nth=1")
+    assert "figures=" in page.url and page.locator(".watch-cell .kpi").count() == 2
+    page.click(".watch-cell [data-do=star] >> nth=0")
+    page.wait_for_function("document.querySelectorAll('.watch-cell').length === 1")
+    assert len(page.evaluate("JSON.parse(localStorage.watch)")) == 1
+
+
+def test_a_chart_leaves_as_picture_with_its_source_line_and_font_and_as_rows(page: Any, desk: Any, tmp_path: Path) -> None:
+    page.goto(f"{desk.url}/district/420704?metric=traffic.tti")
+    page.wait_for_selector("#v-area-course .main-svg")
+    kept = {}
+    for kind, button in (("svg", "[data-do=picture-svg]"), ("png", "[data-do=picture-png]"), ("csv", "a[href*='figure.csv']"), ("xlsx", "a[href*='figure.xlsx']")):
+        page.evaluate("document.querySelector('#v-area-course-tools .chart-menu').open = true")
+        with page.expect_download() as coming:
+            page.click(f"#v-area-course-tools {button}")
+        coming.value.save_as(tmp_path / f"chart.{kind}")
+        kept[kind] = (tmp_path / f"chart.{kind}").read_bytes()
+    svg = ElementTree.fromstring(kept["svg"])
+    words = "".join(svg.itertext())
+    assert "行程时间比 · 鄂城区" in words and "来源 市公安局 · 模拟 · 快照" in words and b"@font-face" in kept["svg"] and b";base64," in kept["svg"]
+    assert b"http://127" not in kept["svg"] and kept["png"][:4] == b"\x89PNG" and len(kept["png"]) > 10_000
+    assert kept["csv"].decode("utf-8-sig").startswith("区域,") and kept["xlsx"][:2] == b"PK"
+
+
+def test_the_table_behind_a_chart_holds_its_points(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/district/420704?metric=traffic.tti")
+    page.wait_for_selector("#v-area-course .main-svg")
+    page.click("#v-area-course-tools .chart-table > summary")
+    points = page.evaluate("document.querySelector('#v-area-course-graph .js-plotly-plot').data.filter(t => t.hoverinfo !== 'skip').pop().x.length")
+    assert page.locator("#v-area-course-tools tbody tr").count() == points > 60
+    assert page.locator("#v-area-course-tools thead th").all_inner_texts() == ["时间", "鄂州市", "鄂城区"]
+
+
+def test_the_theme_follows_the_system_until_one_is_chosen_and_the_choice_stays(page: Any, desk: Any) -> None:
+    def shown() -> str:
+        page.wait_for_selector("#main h1, #main .kpi")
+        return page.evaluate("document.documentElement.dataset.theme")
+
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{desk.url}/watch")
+    assert shown() == "light"
+    page.click("a.switch.icon")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.goto(f"{desk.url}/watch")
+    assert shown() == "dark"
+    page.goto(f"{desk.url}/watch?theme=light")
+    assert shown() == "light"
+
+
+def test_paper_is_light_without_controls_and_says_its_source(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/district/420704")
+    page.wait_for_selector(".area-kpis .kpi")
+    page.emulate_media(media="print")
+    assert page.locator(".tools").is_hidden() and page.locator(".pages").is_hidden()
+    assert "快照" in page.locator(".print-line").inner_text() and page.locator(".print-line").is_visible()
+    ground = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()")
+    page.emulate_media(media="screen")
+    assert ground != page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()")
+
+
+def test_two_maps_of_a_comparison_move_together(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/compare?show=dates")
+    page.wait_for_function("""() => {
+      const maps = [...document.querySelectorAll('.compare-maps .js-plotly-plot')].map(p => window.cityBrainExport.mapOf(p)).filter(Boolean);
+      window.maps = maps;
+      return maps.length === 2 && maps.every(m => m.movesWith);
+    }""")
+    page.evaluate("window.maps[0].jumpTo({ center: [114.8, 30.3], zoom: 10.5 })")
+    assert page.evaluate("window.maps[1].getZoom()") == pytest.approx(10.5)
+    page.evaluate("window.maps[1].jumpTo({ center: [114.9, 30.2], zoom: 9.5 })")
+    assert page.evaluate("[window.maps[0].getZoom(), window.maps[0].getCenter().lng]") == pytest.approx([9.5, 114.9])
+
+
+def test_arrow_keys_walk_through_a_list(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/district/420704")
+    page.focus("#v-area-ranking a >> nth=0")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement === document.querySelectorAll('#v-area-ranking a')[1]")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement === document.querySelectorAll('#v-area-ranking a')[0]")
