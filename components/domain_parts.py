@@ -53,9 +53,9 @@ def flagged(
         name = pick(metric.name_zh, metric.name_en, lang)
         bad = strip.is_bad(item.side, metric.better)
         side = t("band.short_above" if item.side > 0 else "band.short_below", lang)
-        words = [side, "，" if lang == "zh" else ", ", drawer_statistics.unusual_words(item, metric, lang), " · ",
+        said = [side, "，" if lang == "zh" else ", ", drawer_statistics.unusual_words(item, metric, lang), " · ",
                  formats.period(item.reading, tz, lang, now_utc)]  # fmt: skip
-        lines.append(_line([html.B(area), " ", name] if area else name, f"{area} {name}".strip(), value, words, bad, item.reading, lang))
+        lines.append(_line([html.B(area), " ", name] if area else name, f"{area} {name}".strip(), value, said, bad, item.reading, lang))
     notes = [t("domains.more_unusual", lang, n=len(found) - limit)] if len(found) > limit else []
     notes.append(t("statistics.flagged_note", lang, n=rate))
     return html.Div([html.Ol(lines, className="unusual-list"), *(html.P(note, className="note") for note in notes)], id=id,

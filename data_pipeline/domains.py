@@ -80,9 +80,10 @@ class DomainGroup(Declared):
         return [metric for metric in known if self.section_of(metric) is not None]
 
 
-class _DomainFile(Declared):
-    """The file: blocks `[[domain]]` in the order of the menu."""
+class DomainFile(Declared):
+    """The file: what the overview shows first, and blocks `[[domain]]` in the order of the menu."""
 
+    overview: tuple[str, ...]
     domain: tuple[DomainGroup, ...]
 
 
@@ -95,18 +96,31 @@ def domains() -> dict[str, DomainGroup]:
     DeclarationError
         The file does not hold together; every problem is named.
     """
+    return {group.id: group for group in _file().domain}
+
+
+@cache
+def _file() -> DomainFile:
     return read_domains(FILE)
 
 
-def read_domains(path: Path) -> dict[str, DomainGroup]:
-    """The groups of a file; every figure, dataset and kind they name must exist, and a figure shown must be on the page."""
-    declared = validate(_DomainFile, read_toml(path), path.name)
-    problems = [problem for group in declared.domain for problem in _problems(group)]
+def overview_rank(metric: Metric) -> tuple[int, bool]:
+    """Sorts figures as the overview shows them: those it names in its order, then headlines, then the others."""
+    first = _file().overview
+    return (first.index(metric.id) if metric.id in first else len(first), not metric.headline)
+
+
+def read_domains(path: Path) -> DomainFile:
+    """A file of groups; every figure, dataset and kind it names must exist, and a figure shown must be on the page."""
+    declared = validate(DomainFile, read_toml(path), path.name)
+    known = metrics()
+    problems = [f"overview: unknown metric {m!r}{_near(m, known)}" for m in declared.overview if m not in known]
+    problems += [problem for group in declared.domain for problem in _problems(group)]
     ids = [group.id for group in declared.domain]
     problems += [f"domain {i!r} is declared twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
     if problems:
         raise DeclarationError(path.name, problems)
-    return {group.id: group for group in declared.domain}
+    return declared
 
 
 def domain(domain_id: str) -> DomainGroup:

@@ -23,6 +23,7 @@ from components.i18n import Lang, pick, t
 from components.ids import live_id
 from components.states import empty
 from data_pipeline.cities import Area, Pack
+from data_pipeline.domains import overview_rank
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
@@ -84,9 +85,9 @@ def figure_grain(metric: Metric) -> Grain:
 
 
 def map_metrics(metrics: Sequence[Metric]) -> list[Metric]:
-    """The metrics of the map's switch: the first of each domain, a headline where there is one."""
+    """The metrics of the map's switch: the first of each domain."""
     found: dict[str, Metric] = {}
-    for metric in sorted(metrics, key=lambda m: not m.headline):
+    for metric in sorted(metrics, key=overview_rank):
         found.setdefault(metric.domain, metric)
     return sorted(found.values(), key=_place_of_domain)
 
@@ -95,7 +96,7 @@ def kpi_metrics(metrics: Sequence[Metric]) -> list[Metric]:
     """The metrics of the strip: headlines, those of the core domains first, each domain's first before any domain's second."""
     ranked: list[tuple[bool, bool, int, int, Metric]] = []
     seen: dict[str, int] = {}
-    for i, metric in enumerate(sorted(metrics, key=lambda m: not m.headline)):
+    for i, metric in enumerate(sorted(metrics, key=overview_rank)):
         turn = seen[metric.domain] = seen.get(metric.domain, -1) + 1
         ranked.append((not metric.headline, metric.domain not in DOMAINS, turn, i, metric))
     chosen = [metric for *_, metric in sorted(ranked, key=lambda r: r[:4])[:MAX_KPIS]]
@@ -107,10 +108,10 @@ def _place_of_domain(metric: Metric) -> int:
 
 
 def panel_metrics(metrics: Sequence[Metric], domain: str, in_strip: Sequence[str], absent: Sequence[str] = ()) -> list[Metric]:
-    """The metrics of a panel: those of the domain that do not already stand in the strip, headlines first, then those that do; those
+    """The metrics of a panel: those of the domain that do not already stand in the strip, the first first, then those that do; those
     without a value (`absent`) come last."""
     own = [m for m in metrics if m.domain == domain]
-    return sorted(own, key=lambda m: (m.id in absent, m.id in in_strip, not m.headline))[:MAX_ROWS]
+    return sorted(own, key=lambda m: (m.id in absent, m.id in in_strip, overview_rank(m)))[:MAX_ROWS]
 
 
 def _sentence(request: PageRequest, cards: CardOf, events: Sequence[Event]) -> Any:

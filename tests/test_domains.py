@@ -44,6 +44,7 @@ def test_an_unknown_group_names_the_near_one() -> None:
     ("old", "new", "said"),
     [
         ('"traffic.tti", "traffic.speed_kmh", "traffic.delay_share"', '"traffic.ttii", "traffic.speed_kmh"', "did you mean 'traffic.tti'"),
+        ('"traffic.tti", "traffic.tpi",', '"traffic.tti", "traffic.tpj",', "did you mean 'traffic.tpi'"),
         ('composition = "traffic.flow_veh"', 'composition = "energy.load_mw"', "in none of its sections"),
         ('{ dataset = "car_parks" }', '{ dataset = "road_speeds" }', "no register of sites"),
         ('kinds = ["signal_junction", "v2x_road"]', 'kinds = ["signal_junctoin"]', "did you mean 'signal_junction'"),
