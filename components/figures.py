@@ -48,7 +48,7 @@ def kpi_card(
             html.Span([*number_children(value), *_class_mark(card, metric, lang)], className="kpi-value" if value.is_value else "kpi-value is-empty"),
             strip.strip(course(card, metric), now_value(card, metric), card.band, outside=bad, bands=course_bands(card, metric),
                         label=strip.band_label(card.band, metric.unit, metric.decimals, lang)),
-            html.Span(changes(card, metric, lang), className="kpi-changes"),
+            html.Span([*changes(card, metric, lang), *_deciders(card, metric, lang)], className="kpi-changes"),
             html.Span([html.Span(foot, className="kpi-words"), *_simulated(reading, lang)], className="kpi-foot"),
         ],
         id=live_id(region, metric.id),
@@ -145,17 +145,23 @@ def class_words(card: Card, metric: Metric, lang: Lang) -> str:
     """The class a figure falls in and what decided it: "轻度污染 · 首要污染物 PM2.5"; empty where the metric has no classes."""
     if card.reading.value is None:
         return ""
-    named = class_name(card.reading.value, metric, lang)
-    found = [named] if named else []
+    return " · ".join(w for w in (class_name(card.reading.value, metric, lang), decider_words(card, metric, lang)) if w)
+
+
+def decider_words(card: Card, metric: Metric, lang: Lang) -> str:
+    """What decided the class: "首要污染物 PM2.5"; empty where nothing did."""
     short = [pick(d.zh, d.en, lang) for d in metric.decided_by if d.metric in card.deciders]
-    if short:
-        found.append(f"{pick(metric.decider_zh, metric.decider_en, lang)} {('、' if lang == 'zh' else ', ').join(short)}")
-    return " · ".join(found)
+    return f"{pick(metric.decider_zh, metric.decider_en, lang)} {('、' if lang == 'zh' else ', ').join(short)}" if short else ""
 
 
 def _class_mark(card: Card, metric: Metric, lang: Lang) -> list[Any]:
-    words = class_words(card, metric, lang)
-    return [html.Span(words, className="class-words", title=words)] if words else []
+    named = class_name(card.reading.value, metric, lang)
+    return [html.Span(named, className="class-words", title=class_words(card, metric, lang))] if named else []
+
+
+def _deciders(card: Card, metric: Metric, lang: Lang) -> list[Any]:
+    words = decider_words(card, metric, lang)
+    return [html.Span(words, className="change", title=words)] if words else []
 
 
 def changes(card: Card, metric: Metric, lang: Lang) -> list[Any]:

@@ -49,7 +49,7 @@ def probe_command(
     end = midnight_utc(local_day(start, pack.tz) + timedelta(days=1), pack.tz)
     with Lake.reader(Home.of(home)) as lake:
         positions = lake.frame(
-            "SELECT vehicle_id, at, lon, lat FROM rec_vehicle_positions WHERE city = ? AND local_day = ? AND known_to_utc IS NULL",
+            "SELECT vehicle_id, \"at\", lon, lat FROM rec_vehicle_positions WHERE city = ? AND local_day = ? AND known_to_utc IS NULL",
             [pack.id, local_day(start, pack.tz)],
         )
         sections = _sections(lake, pack)
