@@ -201,8 +201,9 @@
         map.movesWith = maps;
         map.on("move", function (event) {
           if (event && event.follows) { return; }
+          /* with the hand's own event the graph keeps the view as one that was chosen; else its next drawing takes it back */
           var at = { center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing(), pitch: map.getPitch() };
-          map.movesWith.forEach(function (other) { if (other !== map) { other.jumpTo(at, { follows: true }); } });
+          map.movesWith.forEach(function (other) { if (other !== map) { other.jumpTo(at, { follows: true, originalEvent: event && event.originalEvent }); } });
         });
       });
     });

@@ -41,7 +41,9 @@ def kpi_card(
         foot.append(mark(outside, "alert" if bad else "plain"))
     else:
         period = formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)
-        foot.append(html.Span(" · ".join(w for w in (period, formats.interval_words(reading, lang)) if w), className="kpi-period"))
+        # a card has little room: the ends of the interval, what they are as the title
+        said, full = (" · ".join(w for w in (period, formats.interval_words(reading, lang, brief=brief)) if w) for brief in (True, False))
+        foot.append(html.Span(said, className="kpi-period", title=full))
     return html.Button(
         [
             html.Span(html.Span(name, className="kpi-name-text", title=name), className="kpi-name"),

@@ -230,12 +230,15 @@ def partial_words(reading: Reading, lang: Lang) -> str:
     return t("state.partial", lang, share=share(received, lang, 1 if received > 0.99 else 0))
 
 
-def interval_words(reading: Reading, lang: Lang) -> str:
-    """"95%: 83.9–92.6%" where a share rests on so few cases that its interval spans `WIDE_INTERVAL` and more; else empty."""
+def interval_words(reading: Reading, lang: Lang, *, brief: bool = False) -> str:
+    """"95% interval 84–93%" where a share rests on so few cases that its interval spans `WIDE_INTERVAL` and more; else empty.
+
+    `brief`: the two ends alone, for a card too narrow for more; the full words are then its title.
+    """
     if reading.interval is None or reading.interval[1] - reading.interval[0] < WIDE_INTERVAL:
         return ""
     low, high = reading.interval
-    return t("statistics.interval_short", lang, low=number(low, 0, 100), high=number(high, 0, 100))
+    return t("statistics.interval_brief" if brief else "statistics.interval_short", lang, low=number(low, 0, 100), high=number(high, 0, 100))
 
 
 def simulated_words(simulated_share: float | None, lang: Lang) -> str:

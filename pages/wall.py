@@ -163,7 +163,7 @@ def part(wall: Wall, place: tuple[str, ...], make: Build) -> Any:
     shown = LAST_GOOD.show(wall.request, (wall.scene.id, *place), make)
     if shown.content is None:
         return empty(t("wall.tile_failed", wall.request.lang))
-    return shown.content if shown.old_at_utc is None else html.Div([_old(wall, shown.old_at_utc), shown.content], className="wall-old")
+    return shown.content if shown.old_at_utc is None else html.Div([_old(wall, shown.old_at_utc), html.Div(shown.content)], className="wall-old")
 
 
 def _old(wall: Wall, at_utc: datetime) -> html.P:

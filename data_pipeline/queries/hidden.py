@@ -45,7 +45,9 @@ def _pattern(pack: Pack, below: int, counted: bytes) -> frozenset[str]:
     ids, sums = _sums(pack)
     n = np.frombuffer(counted)
     small = (n > 0) & (n < below)
-    hidden = complementary(sums, n, small)
+    # cases that are known by their district alone leave its townships empty: nothing follows from these
+    known = (sums < 0) @ (n > 0).astype(float) > 0
+    hidden = complementary(sums[known], n, small)
     return frozenset(ids[i] for i in np.flatnonzero(hidden & ~small))
 
 

@@ -246,6 +246,7 @@ def tickets(f: Figures, window: Window) -> dict[str, Figure]:
         "services.requests_n": Figure(received, received), "services.on_time_share": Figure(owed, on_time, owed),
         "services.median_close_hours": Figure(ended, value=_quantiles(m, closed, done, hours, days, 0.5)),
         "services.p90_close_hours": Figure(ended, value=_quantiles(m, closed, done, hours, days, 0.9)),
+        "services.repeat_share": Figure(received, count(created, life["repeat"]), received),
         "services.responded_share": Figure(ended, count(closed, done & life["responded"]), ended),
         "services.solved_share": Figure(answered, shares["solved"], answered),
         "services.satisfied_share": Figure(answered, shares["satisfied"], answered),

@@ -220,6 +220,19 @@ class Ground:
         """True where points lie in the city and not in drawn water."""
         return shapely.contains_xy(self.region, lon, lat) & ~shapely.contains_xy(self.water, lon, lat)
 
+    def ashore(self, lon: np.ndarray, lat: np.ndarray, patch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (WGS84) with those in drawn water or outside the city moved to the nearest land of their patch.
+
+        They then stand some thirty metres from the edge, so that rounding never carries them back.
+        """
+        lon, lat = lon.copy(), lat.copy()
+        for i in np.flatnonzero(~self.on_land(lon, lat)):
+            land = self.patches[patch[i]].land
+            bank = land.buffer(-0.0003)
+            near = nearest_points(land if bank.is_empty else bank, shapely.Point(lon[i], lat[i]))[0]
+            lon[i], lat[i] = near.x, near.y
+        return lon, lat
+
 
 def _settled(area: Area) -> tuple[float, float]:
     """Weight of settlement and urbanity (0–1) of a township by the kind its Chinese name tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ pytestmark = pytest.mark.browser
 SCREENS = [(address, size) for size in ((1920, 1080), (1366, 768))
            for address in ("/", "/?city=511400&theme=light", "/?city=500114", "/?lang=en&theme=light")]  # fmt: skip
 SCREENS.append(("/", (2560, 1080)))
+if os.environ.get("CITY_BRAIN_SCREENS") != "all":  # `make test` takes a sample, `make screens` all
+    SCREENS = [("/", (1366, 768)), ("/?lang=en&theme=light", (1920, 1080)), ("/", (2560, 1080)), ("/?city=500114", (1366, 768))]
 SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e => {
   const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
   return own && e.offsetParent !== null && !e.closest('.maplibregl-map, .warm-up')
@@ -66,6 +69,7 @@ def wait_for_map(page: Any) -> None:
     )
 
 
+@pytest.mark.screens
 @pytest.mark.parametrize(("address", "size"), SCREENS, ids=lambda s: s if isinstance(s, str) else f"{s[0]}x{s[1]}")
 def test_the_overview_fits_its_screen_without_scrollbar_overlap_or_small_text(
     page: Any, still_site: Any, address: str, size: tuple[int, int]

@@ -94,7 +94,9 @@ def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_mac
             executable_path=chromium,
             args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
         )
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+        # what is asked for does not depend on the size of the picture; maps are drawn by the processor here
+        context = browser.new_context(viewport={"width": 800, "height": 600}, locale="zh-CN")
+        context.set_default_timeout(120_000)
         context.on("request", lambda request: requests.append(request.url))
         for address in every_address(context.request, running.url):
             page = context.new_page()

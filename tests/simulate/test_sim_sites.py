@@ -71,7 +71,7 @@ def test_roads_say_that_they_are_derived_and_keep_to_land(ezhou: Simulator) -> N
 
 def test_where_the_pack_has_no_water_there_are_no_gauges() -> None:
     sites = Simulator(built_in_packs()["500114"], seed=7).world.sites["monitoring_stations"]
-    assert set(sites.frame["station_kind"]) == {"air", "weather"}
+    assert set(sites.frame["station_kind"]) == {"air", "noise", "weather"}
 
 
 def test_a_place_made_from_a_bounding_box_can_be_simulated(tmp_path) -> None:  # noqa: ANN001

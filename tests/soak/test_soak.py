@@ -12,7 +12,7 @@ from tests.soak.failing import store
 from tests.soak.wall import dark_share, soak
 
 pytestmark = pytest.mark.browser
-REFRESHES = int(os.environ.get("CITY_BRAIN_SOAK", "120"))
+REFRESHES = int(os.environ.get("CITY_BRAIN_SOAK", "30"))
 
 
 def test_the_wall_holds_its_memory_and_its_picture_through_refreshes_and_faults(browser: Any) -> None:  # noqa: F811

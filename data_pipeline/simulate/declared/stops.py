@@ -47,6 +47,8 @@ def make_stops(maker: SiteMaker) -> Sites:
     seats = np.array([p.seat for p in maker.ground.patches])
     away = np.hypot((lon[:, None] - seats[None, :, 0]) * np.cos(np.radians(seats[None, :, 1])), lat[:, None] - seats[None, :, 1])
     patch = away.argmin(axis=1) if lon.size else np.empty(0, dtype=np.int64)
+    # roads cross rivers and follow their banks; the register gives six digits
+    lon, lat = maker.ground.ashore(np.round(lon, 6), np.round(lat, 6), patch)
     names = [maker.ground.patches[p].name_zh + "公交站" for p in patch]
     names_en = [f"{maker.ground.patches[p].name_en} bus stop" for p in patch]
     columns = {
