@@ -143,7 +143,9 @@ def test_two_maps_of_a_comparison_move_together(page: Any, desk: Any) -> None:
       return maps.length === 2 && maps.every(m => m.movesWith);
     }""")
     for moved, follows in ((0, 1), (1, 0)):
-        box = page.locator(".compare-maps .js-plotly-plot").nth(moved).bounding_box()
+        plot = page.locator(".compare-maps .js-plotly-plot").nth(moved)
+        plot.evaluate("p => p.scrollIntoView({block: 'center'})")
+        box = plot.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         before = page.evaluate("n => [window.maps[n].getCenter().lng, window.maps[n].getCenter().lat]", follows)
         page.mouse.move(x, y)
