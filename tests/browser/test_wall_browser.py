@@ -125,6 +125,7 @@ def test_a_blocked_socket_is_found_out_and_polling_takes_over(browser: Any, wall
     page.wait_for_selector("#connection.is-polling", state="attached")
     wall_site.queries.commit()
     page.wait_for_selector(f'html[data-snapshot="{wall_site.queries.number}"]', state="attached")
+    assert page.evaluate("() => document.documentElement.dataset.snapshot") == str(wall_site.queries.number)
     context.close()
 
 
@@ -138,4 +139,5 @@ def test_a_socket_that_stays_silent_counts_as_blocked(browser: Any, wall_site: A
     page.wait_for_timeout(6000)
     wall_site.queries.commit()
     page.wait_for_selector(f'html[data-snapshot="{wall_site.queries.number}"]', state="attached")
+    assert page.evaluate("() => document.documentElement.dataset.snapshot") == str(wall_site.queries.number)
     context.close()
