@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV   := .venv
 PY     := $(VENV)/bin/python
-JOBS   ?= 2
+# test processes: one a core, at least two, at most four (each brings a browser)
+JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 HOME_DIR ?= $(or $(CITY_BRAIN_HOME),var)
 
 .DEFAULT_GOAL := help

@@ -74,7 +74,7 @@ def matrix() -> list[Shot]:
 SAMPLE = [
     Shot("/", (1920, 1080), "zh"), Shot("/", (1366, 768), "en", "light"), Shot("/district/420703", (1366, 768), "zh"),
     Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"), Shot("/data", (1366, 768), "en"),
-    Shot("/scene/overview", (1920, 1080), "zh"), Shot("/scene/environment", (5760, 1080), "en"),
+    Shot("/scene/overview", (1920, 1080), "zh"), Shot("/scene/environment", (1920, 1080), "en"),
     Shot("/domain/coverage", (390, 844), "zh"), Shot("/domain/livelihood?view=3d", (1366, 768), "en"),
 ]  # fmt: skip
 SHOTS = matrix() if os.environ.get("CITY_BRAIN_SCREENS") == "all" else SAMPLE
