@@ -78,6 +78,7 @@ def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_
     browser: Any, running: Running, tmp_path: Path
 ) -> None:
     context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(90_000)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))

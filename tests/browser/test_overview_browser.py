@@ -37,6 +37,7 @@ OVERLAPS = """() => {
 @pytest.fixture()
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    context.set_default_timeout(90_000)
     page = context.new_page()
     page.problems, page.requests = [], []
     page.on("pageerror", lambda e: page.problems.append(str(e)))
@@ -65,7 +66,7 @@ def wait_for_map(page: Any) -> None:
         "() => { const g = document.querySelector('.map-graph .js-plotly-plot');"
         " const s = g && g._fullLayout && g._fullLayout.map && g._fullLayout.map._subplot;"
         " return s && s.map && s.map.loaded(); }",
-        timeout=20000,
+        timeout=90_000,
     )
 
 
@@ -125,7 +126,7 @@ def test_a_new_snapshot_changes_values_in_place(page: Any, site: Any) -> None:
     for _ in range(20):
         site.queries.number += 1
     site.queries.commit()
-    page.wait_for_function(f"() => document.querySelector('{number}').textContent !== '{before}'", timeout=20000)
+    page.wait_for_function(f"() => document.querySelector('{number}').textContent !== '{before}'", timeout=90_000)
     replaced = page.evaluate("""() => [...document.querySelectorAll('.kpi, .panel .figure-row, .map-graph canvas, .header')]
       .filter(e => !e.stayed).map(e => e.className)""")
     assert replaced == []
@@ -198,11 +199,11 @@ def test_a_lost_connection_is_said_and_the_last_values_stay(page: Any, site: Any
     opened(page, site.url)
     before = page.inner_text("#v-kpi-traffic-tti .num")
     site.stop()
-    page.wait_for_selector("#banner:not([hidden])", timeout=25000)
+    page.wait_for_selector("#banner:not([hidden])", timeout=90_000)
     assert re.search(r"连接中断，自 \d\d:\d\d:\d\d 起未更新", page.inner_text("#banner"))
     assert page.inner_text("#v-kpi-traffic-tti .num") == before
     site.start()
-    page.wait_for_selector("#banner", state="hidden", timeout=20000)
+    page.wait_for_selector("#banner", state="hidden", timeout=90_000)
 
 
 def test_a_blocked_socket_falls_back_to_the_poll(browser: Any, site: Any) -> None:
@@ -213,7 +214,7 @@ def test_a_blocked_socket_falls_back_to_the_poll(browser: Any, site: Any) -> Non
     before = page.inner_text("#v-kpi-charging-energy_kwh .num")
     site.queries.number += 20
     site.queries.commit()
-    page.wait_for_function(f"() => document.querySelector('#v-kpi-charging-energy_kwh .num').textContent !== '{before}'", timeout=20000)
+    page.wait_for_function(f"() => document.querySelector('#v-kpi-charging-energy_kwh .num').textContent !== '{before}'", timeout=90_000)
     assert page.inner_text("#v-kpi-charging-energy_kwh .num") != before
     page.close()
 
@@ -222,7 +223,7 @@ def test_the_clock_ticks_on_the_citys_time(page: Any, still_site: Any) -> None:
     opened(page, still_site.url)
     first = page.inner_text("#clock")
     assert re.fullmatch(r"\d\d:\d\d:\d\d", first)
-    page.wait_for_function(f"() => document.querySelector('#clock').textContent !== '{first}'", timeout=20000)
+    page.wait_for_function(f"() => document.querySelector('#clock').textContent !== '{first}'", timeout=90_000)
 
 
 def test_the_first_picture_stays_within_its_weight(page: Any, still_site: Any) -> None:
