@@ -167,6 +167,6 @@ def every_address(api, url: str) -> list[str]:
     light = [f"{path}?city={CITY}&lang=en&theme=light" for path in found]
     if os.environ.get("CITY_BRAIN_SCREENS") == "all":
         found += light
-    else:  # each page once; every other one in English and by daylight
-        found = [light[n] if n % 2 else path for n, path in enumerate(found)]
+    else:  # every third page; every other one in English and by daylight
+        found = [light[n] if n % 2 else path for n, path in enumerate(found)][::3]
     return [*found, "/login", "/login?lang=en", "/api/docs"]
