@@ -12,6 +12,7 @@ from data_pipeline.ledger.known import Known
 from data_pipeline.ledger.reported import Row
 from data_pipeline.ledger.types import STATUSES, DepartmentBoard, LedgerProject, LedgerSystem, LedgerTarget
 from data_pipeline.plans import Plan, PlanFacts, PlanProject, System, SystemMetrics
+from data_pipeline.statistics import wilson
 
 STAGES_ZH = {"储备": "reserve", "新开工": "new_start", "在建": "under_construction", "建成": "done", "停建": "stopped"}
 PROJECT_STAGES = ("reserve", "new_start", "under_construction", "done", "stopped", "")
@@ -19,7 +20,6 @@ JUDGED = ("stalled", "behind", "at_risk", "catching_up", "on_track", "ahead", "d
 ON_PACE = ("on_track", "ahead", "done")
 MISSED = ("stalled", "catching_up")
 RANKED_FROM = 3  # targets that can be judged; a department with fewer has no rank
-WILSON_Z = 1.959964  # 95 %
 
 
 def printed_stage(text: str) -> str:
@@ -247,10 +247,7 @@ def _ranked(made: list[DepartmentBoard]) -> tuple[DepartmentBoard, ...]:
     return (*ordered, *(board for board in made if id(board) not in ranks))
 
 
-def wilson_low(good: int, n: int, z: float = WILSON_Z) -> float | None:
-    """Lower end of Wilson's interval for a share of `good` in `n`; None for n = 0. 0 ≤ result ≤ good / n."""
-    if n == 0:
-        return None
-    p = good / n
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max((middle - spread) / (1 + z * z / n), 0.0)
+def wilson_low(good: int, n: int) -> float | None:
+    """Lower end of Wilson's 95 % interval for a share of `good` in `n`; None for n = 0. 0 ≤ result ≤ good / n."""
+    interval = wilson(good, n)
+    return interval[0] if interval else None

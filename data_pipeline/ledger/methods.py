@@ -13,6 +13,8 @@ from statistics import NormalDist, mean, stdev
 
 import numpy as np
 
+from data_pipeline.statistics import students_tail
+
 LEVEL = 0.8
 WINDOW = 12  # months the straight line is drawn through, and the drift is a mean over
 ALPHA, BETA, PHI = 0.5, 0.3, 0.9
@@ -66,8 +68,7 @@ def ols(points: Sequence[tuple[float, float]]) -> Line | None:
 def student_t(p: float, df: int) -> float:
     """Quantile of Student's t with `df` degrees of freedom.
 
-    Exact for 1 and 2, else by bisection of the distribution function for whole degrees of freedom
-    (Abramowitz and Stegun 26.7.3 and 26.7.4); above 200 the normal quantile with its first correction.
+    Exact for 1 and 2, else by bisection of `students_tail`; above 200 the normal quantile with its first correction.
     """
     if p == 0.5:
         return 0.0
@@ -83,28 +84,11 @@ def student_t(p: float, df: int) -> float:
     low, high = z, 10 * z + 10
     for _ in range(60):
         middle = (low + high) / 2
-        if _student_share(middle, df) < 2 * p - 1:
+        if students_tail(np.array([df]), np.array([middle]))[0] > 2 * (1 - p):
             low = middle
         else:
             high = middle
     return (low + high) / 2
-
-
-def _student_share(t: float, df: int) -> float:
-    """Probability that |T| < t."""
-    theta = math.atan(t / math.sqrt(df))
-    sine, cosine = math.sin(theta), math.cos(theta)
-    if df % 2:
-        term = total = cosine
-        for k in range(3, df - 1, 2):
-            term *= cosine * cosine * (k - 1) / k
-            total += term
-        return 2 / math.pi * (theta + sine * total)
-    term = total = 1.0
-    for k in range(2, df - 1, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    return sine * total
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import signal
@@ -13,10 +14,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from data_pipeline.home import Home
+from data_pipeline.store.lake import Lake
+
 ROOT = Path(__file__).resolve().parents[2]
+CHARGING_COLUMNS = ("site_id", "start_at", "guns", "charging_gun_hours", "fault_gun_hours", "energy_kwh", "rated_power_kw", "area_id")
 START_S = 150  # patience on a busy machine, no budget
 
 
@@ -108,3 +114,18 @@ def free_port() -> int:
 def copy_of(home: Path, target: Path) -> Path:
     """The same store for a test that writes."""
     return Path(shutil.copytree(home, target, ignore=shutil.ignore_patterns("*.lock")))
+
+
+def corrected_hour(home: Path, target: Path, added_kwh: float) -> Path:
+    """The newest charging hour of one station as its supplier would send it again, with more energy."""
+    with Lake.reader(Home.of(home)) as lake:
+        row = lake.frame(
+            "SELECT * FROM rec_charging_hourly WHERE city = ? AND known_to_utc IS NULL ORDER BY start_at DESC, site_id LIMIT 1", ["420700"]
+        ).row(0, named=True)
+    row["energy_kwh"] += added_kwh
+    row["start_at"] = (row["start_at"] + timedelta(hours=8)).isoformat(sep=" ")
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, CHARGING_COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerow(row)
+    return target

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,13 @@ from data_pipeline.home import Home
 from data_pipeline.metrics import metric as metric_of
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.lock import holder
-from tests.browser.real import Child, Web, command, copy_of
+from tests.browser.real import Child, Web, command, copy_of, corrected_hour
 
 pytestmark = pytest.mark.browser
 
 CITY = "420700"
 NUMBER = "#v-kpi-charging-energy_kwh .num"
 ADDED_KWH = 12_345.0
-COLUMNS = ("site_id", "start_at", "guns", "charging_gun_hours", "fault_gun_hours", "energy_kwh", "rated_power_kw", "area_id")
 
 
 @dataclass
@@ -51,21 +48,6 @@ def running(real_home: Path, tmp_path: Path) -> Iterator[Running]:
         pipeline.stop()
 
 
-def corrected_hour(home: Path, target: Path) -> Path:
-    """The newest charging hour of one station as its supplier would send it again, with more energy."""
-    with Lake.reader(Home.of(home)) as lake:
-        row = lake.frame(
-            "SELECT * FROM rec_charging_hourly WHERE city = ? AND known_to_utc IS NULL ORDER BY start_at DESC, site_id LIMIT 1", [CITY]
-        ).row(0, named=True)
-    row["energy_kwh"] += ADDED_KWH
-    row["start_at"] = (row["start_at"] + timedelta(hours=8)).isoformat(sep=" ")
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerow(row)
-    return target
-
-
 def energy_of_the_newest_day(home: Path) -> float:
     with Lake.reader(Home.of(home)) as lake:
         return lake.value(
@@ -88,7 +70,7 @@ def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_
     page.evaluate("() => { window.sameDocument = 'yes'; }")
     before, shown_before = energy_of_the_newest_day(running.home), page.inner_text(NUMBER)
 
-    file = corrected_hour(running.home, tmp_path / "corrected.csv")
+    file = corrected_hour(running.home, tmp_path / "corrected.csv", ADDED_KWH)
     receipt = json.loads(command("import", file, "--dataset", "charging_hourly", "--city", CITY, "--simulated",
                                  "--home", running.home, "--format", "json"))  # fmt: skip
     assert receipt["accepted"] == 1 and receipt["quarantined"] == 0

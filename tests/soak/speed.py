@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from data_pipeline.home import Home
 from data_pipeline.ingest.types import Incoming
 from data_pipeline.store.inbox import submit
-from data_pipeline.store.lake import Lake
 from data_pipeline.store.lock import holder
-from tests.browser.real import Child, Web, copy_of
+from tests.browser.real import Child, Web, copy_of, corrected_hour
 from tests.soak.wall import SETTLED, renderer
 
 CITY = "420700"
-COLUMNS = ("site_id", "start_at", "guns", "charging_gun_hours", "fault_gun_hours", "energy_kwh", "rated_power_kw", "area_id")
 SIZE = {"width": 1920, "height": 1080}
 ADDED_KWH = 10_000.0
 FIRST_PICTURE_S, COLD_MB, TILES_WARM_S, MESSAGE_S = 2.0, 2.5, 1.5, 2.0
@@ -66,7 +62,7 @@ def message_to_number(browser: Any, real_home: Path, folder: Path, messages: int
             page.wait_for_selector(SETTLED, state="attached")
             page.wait_for_selector("#connection.is-connected", state="attached")
             for n in range(messages):
-                file = _corrected(home, folder / f"message{n}.csv", ADDED_KWH * (n + 1))
+                file = corrected_hour(home, folder / f"message{n}.csv", ADDED_KWH * (n + 1))
                 page.evaluate(WATCH)
                 began = time.time()
                 submit(Home.of(home), Incoming(path=file, city=CITY, dataset="charging_hourly", source="test", filename=file.name, is_simulated=True))
@@ -91,18 +87,3 @@ WATCH = """() => {
   });
   look.observe(place, { childList: true, subtree: true, characterData: true });
 }"""
-
-
-def _corrected(home: Path, target: Path, added_kwh: float) -> Path:
-    """The newest charging hour of one station as its supplier would send it again, with more energy."""
-    with Lake.reader(Home.of(home)) as lake:
-        row = lake.frame(
-            "SELECT * FROM rec_charging_hourly WHERE city = ? AND known_to_utc IS NULL ORDER BY start_at DESC, site_id LIMIT 1", [CITY]
-        ).row(0, named=True)
-    row["energy_kwh"] += added_kwh
-    row["start_at"] = (row["start_at"] + timedelta(hours=8)).isoformat(sep=" ")
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerow(row)
-    return target
