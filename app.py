@@ -22,15 +22,17 @@ from data_pipeline.cities import Pack, load_packs
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
 from data_pipeline.times import now_utc
-from pages import briefing, discover, shell
-from pages.actions import make_actions_router
-from pages.download import make_download_router
-from pages.live import Views, make_live_router
+from pages import discover
 from pages.login import install_access
-from pages.middleware import SecurityHeaders, StaticCompression
-from pages.search import make_search_router
-from pages.tiles import make_tiles_router
-from pages.wall_stage import make_wall_router
+from pages.plan import briefing
+from pages.serving import shell
+from pages.serving.actions import make_actions_router
+from pages.serving.download import make_download_router
+from pages.serving.live import Views, make_live_router
+from pages.serving.middleware import SecurityHeaders, StaticCompression
+from pages.serving.search import make_search_router
+from pages.serving.tiles import make_tiles_router
+from pages.wall.stage import make_wall_router
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries

@@ -19,19 +19,19 @@ strip               `strip(trend, value, band, …)` course with usual range; `d
 trend               `trend(series, metric, tz, lang, theme, id=…, compare=…, bands=…)` graph in its box;
                     `trend_figure(…)` the dict
 ranking             `ranking(readings, names, metric, href, tz, lang, now, id=…, limit=…, current=…)`
-city_map            `map_figure(base, layer, places, readings, metric, theme, lang, events=…)`,
+maps.city_map       `map_figure(base, layer, places, readings, metric, theme, lang, events=…)`,
                     `classes(…)`, `legend(…)`, `BaseMap`, `Place`
-map_frame           `map_box(figure, lang, id=…, label=…)`: the box with its bar of scale, folded on a phone; `credits(city, lang, href)`,
+maps.frame          `map_box(figure, lang, id=…, label=…)`: the box with its bar of scale, folded on a phone; `credits(city, lang, href)`,
                     `sketches(city, lang, approximate=…)`: who drew it, by which approval, and what of it is a sketch
-plan                `target_value`, `deadline_words`, `lead_words`, `domain_words`: a promise as printed
-ledger_words        `status_mark(status, lang)`: shape and word; `amount`, `span`, `reason_words`, `counts`
-ledger_path         `axis_of(rows, on)`, `small_path(row, axis)`: paths of targets on one time axis
-ledger_list         `target_table(rows, again, axis, words)`, `status_counts`, `fold`, `sort_rows`, `ListWords`
-ledger_strip        `plan_strip(rows, words, id=…)`: a mark a target by status; `target_list`, `turn`
-ledger_target       one target: `figures`, `owners`, `document_facts`, `reports`; `ledger_chart.path_figure(…)` its path
-ledger_drawer       `provenance(row, ledger, said, …)`: what is behind a target's figures
-ledger_projects     `stage_board`, `project_table`, `group_table`, `money`; ledger_systems, ledger_departments: their boards
-ledger_field        `choose(…)`, `day(…)`: a list or a date whose value is part of the address (`assets/ledger.js`)
+ledger.printed      `target_value`, `deadline_words`, `lead_words`, `domain_words`: a promise as printed
+ledger.words        `status_mark(status, lang)`: shape and word; `amount`, `span`, `reason_words`, `counts`
+ledger.paths        `axis_of(rows, on)`, `small_path(row, axis)`: paths of targets on one time axis
+ledger.listing      `target_table(rows, again, axis, words)`, `status_counts`, `fold`, `sort_rows`, `ListWords`
+ledger.strip        `plan_strip(rows, words, id=…)`: a mark a target by status; `target_list`, `turn`
+ledger.target       one target: `figures`, `owners`, `document_facts`, `reports`; `chart.path_figure(…)` its path
+ledger.drawer       `provenance(row, ledger, said, …)`: what is behind a target's figures
+ledger.projects     `stage_board`, `project_table`, `group_table`, `money`; `systems`, `departments`: their boards
+ledger.fields       `choose(…)`, `day(…)`: a list or a date whose value is part of the address (`assets/ledger.js`)
 ticker              `ticker(events, names, tz, lang, now, id=…, href=…, limit=…)`, `sort_events`, `is_signal`
 sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the opening sentence by rule
 drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang, api_href)`
@@ -40,7 +40,7 @@ states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulat
 cells               `cell(value, column, tz, lang)`, `label(name, contract, lang)`, `attributes(…)`, `unit_words(…)`:
                     cells of records and registers as words, by the contract's column; `office(name, names, lang)`
 compare             `rank_of(readings, area)`, `comparison(city, siblings, area, metric, lang, region=…)`
-dots                `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
+maps.dots           `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
                     `site_map(base, box, layer, theme, revision=…)`: single places on maps
 history             `history(points, column, cadence, tz, lang, theme, id=…)`: records of a site, broken where one is missing
 tools               `search_button`, `search_dialog`, `menu(…)`, `icon(name)`: what the header offers on every page

@@ -79,7 +79,7 @@ def _date(at_utc: datetime, tz: ZoneInfo, lang: Lang) -> str:
 
 
 def file_query(metric: str, area: str, grain: str, lang: Lang, **more: str) -> str:
-    """Parameters of `/act/figure.csv` and `.xlsx` (`pages.download`)."""
+    """Parameters of `/act/figure.csv` and `.xlsx` (`pages.serving.download`)."""
     return urlencode({"metric": metric, "area": area, "grain": grain, "lang": lang, **more})
 
 

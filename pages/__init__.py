@@ -1,7 +1,7 @@
-"""Pages: one file = one question of an official. A module here with a `PAGE` is a page; nothing else to touch.
+"""Pages: one file = one question of an official. A module here or in a package here with a `PAGE` is a page; nothing else to touch.
 
 `Page.build(request) -> View` asks the queries and arranges components. A view is built once per
-snapshot, minute and address for all viewers (`pages.live`), so it must not know who looks at it.
+snapshot, minute and address for all viewers (`pages.serving.live`), so it must not know who looks at it.
 Within a page, regions with ids from `components.ids.live_id` are refreshed in place; when
 `View.key` changes the whole page is replaced.
 """
@@ -25,7 +25,7 @@ from data_pipeline.times import local_day
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
-    from pages.replay import Rewound
+    from pages.serving.replay import Rewound
 
 # kept in every address on the way from page to page; everything else belongs to one page
 CARRIED = ("city", "lang", "theme", "at", "as_of", "step")
@@ -131,8 +131,8 @@ class Page:
 def discover() -> list[Page]:
     """Every page of this package in the order of the navigation."""
     found = []
-    for info in pkgutil.iter_modules(__path__):
-        page = getattr(importlib.import_module(f"{__name__}.{info.name}"), "PAGE", None)
+    for info in pkgutil.walk_packages(__path__, f"{__name__}."):
+        page = getattr(importlib.import_module(info.name), "PAGE", None)
         if isinstance(page, Page):
             found.append(page)
     return sorted(found, key=lambda page: (page.order, page.id))

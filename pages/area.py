@@ -9,16 +9,19 @@ from typing import Any
 import shapely
 from dash import html
 
-from components import cells, city_map, dots, map_frame, sentence, source_line, table, ticker
+from components import cells, sentence, source_line, table, ticker
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
+from components.maps import city_map, dots, frame
 from data_pipeline.cities import Area
 from data_pipeline.contracts import contract, contracts
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Event, Reading, Site
-from pages import Page, PageRequest, View, basemap, download, overview, plan_area, shell
+from pages import Page, PageRequest, View, overview
 from pages import area_figures as af
+from pages.plan import area as plan_area
+from pages.serving import basemap, download, shell
 
 MAX_TICKER, SITES_SHOWN, MAX_DOTS, MAX_ATTRIBUTES = 6, 12, 4000, 3
 
@@ -145,7 +148,7 @@ def _map(
         [
             html.Nav(switch, className="map-switch", id=live_id("area-switch"), **{"aria-label": t("map.metric", lang)}),
             html.Nav(siblings, className="tabs area-metrics", id=live_id("area-metrics"), **{"aria-label": t("map.metric", lang)}),
-            map_frame.map_box(figure, lang, id=live_id("area-map")),
+            frame.map_box(figure, lang, id=live_id("area-map")),
             html.Footer(
                 [city_map.legend(scale, readings, chosen, lang, id=live_id("area-legend")),
                  basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("area-map-layers")),
@@ -170,8 +173,8 @@ def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], do
         notes.append(t("area.sketch_lines", lang))
     if any(r.place_approximate for r in readings):
         notes.append(t("area.figures_approximate", lang))
-    notes += map_frame.sketches(city, lang, approximate=False)
-    credits = map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers"))
+    notes += frame.sketches(city, lang, approximate=False)
+    credits = frame.credits(city, lang, request.href("/data", city=city.id, show="layers"))
     return [*credits, *(html.Span(note) for note in notes)]
 
 

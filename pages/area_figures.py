@@ -15,7 +15,8 @@ from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Reading
 from data_pipeline.times import Grain, period_start
-from pages import PageRequest, download, overview
+from pages import PageRequest, overview
+from pages.serving import download
 
 MAX_KPIS = 8
 MAX_RANKED = 16

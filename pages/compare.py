@@ -19,9 +19,11 @@ from typing import Any
 
 from dash import html
 
-from components import city_map, formats, ledger_field, map_frame, side_by_side
+from components import formats, side_by_side
 from components.i18n import pick, t
 from components.ids import live_id
+from components.ledger import fields
+from components.maps import city_map, frame
 from components.source_line import SourceLine
 from data_pipeline.cities import Area
 from data_pipeline.metrics import Metric
@@ -29,8 +31,9 @@ from data_pipeline.queries import compare as pairs
 from data_pipeline.queries.answers import step_back
 from data_pipeline.queries.types import Reading
 from data_pipeline.times import Grain, local_day
-from pages import Page, PageRequest, View, basemap, download, overview, shell
+from pages import Page, PageRequest, View, overview
 from pages.area_figures import grain_of, window
+from pages.serving import basemap, download, shell
 
 LEAST, MOST = 2, 6
 SHOWS = ("areas", "periods", "dates")
@@ -75,7 +78,7 @@ def _head(request: PageRequest, show: str) -> html.Div:
 def _metric_field(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> Any:
     lang = request.lang
     options = [(m.id, pick(m.name_zh, m.name_en, lang)) for m in sorted(metrics, key=lambda m: (m.domain, m.id))]
-    return ledger_field.AddressField(param="metric", value=chosen.id, label=t("compare.metric", lang), options=options)
+    return fields.AddressField(param="metric", value=chosen.id, label=t("compare.metric", lang), options=options)
 
 
 def _table_metrics(metrics: Sequence[Metric], chosen: Metric) -> list[Metric]:
@@ -149,7 +152,7 @@ def _add_area(request: PageRequest, ids: Sequence[str]) -> Any:
     city, lang = request.city, request.lang
     others = [a for a in city.areas.values() if a.id not in ids]
     options = [(",".join([*ids, a.id]), f"{t(f'level.{a.level}', lang)} · {request.name(a)}") for a in others]
-    return ledger_field.AddressField(param="areas", value="", label=t("compare.add", lang), options=[("", "—"), *options])
+    return fields.AddressField(param="areas", value="", label=t("compare.add", lang), options=[("", "—"), *options])
 
 
 def _grain_tabs(request: PageRequest, metric: Metric, grain: Grain) -> html.Nav:
@@ -213,9 +216,9 @@ def _two_fields(request: PageRequest, metrics: Sequence[Metric], chosen: Metric,
               for g in pairs.grains_of(chosen)]  # fmt: skip
     return html.Div(
         [
-            ledger_field.day("a", two.days[0], t("compare.first", lang), FIRST_DAY, request.today),
-            ledger_field.day("b", two.days[1], t("compare.second", lang), FIRST_DAY, request.today),
-            ledger_field.AddressField(param="area", value=two.area.id, label=t("compare.area", lang), options=options),
+            fields.day("a", two.days[0], t("compare.first", lang), FIRST_DAY, request.today),
+            fields.day("b", two.days[1], t("compare.second", lang), FIRST_DAY, request.today),
+            fields.AddressField(param="area", value=two.area.id, label=t("compare.area", lang), options=options),
             _metric_field(request, usable, chosen),
             html.Nav(grains, className="tabs", **{"aria-label": t("compare.grain", lang)}),
         ],
@@ -279,7 +282,7 @@ def _dates(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> M
         figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, side, chosen, request.theme, lang,
                                      revision=f"compare-{city.id}", scale=scale)  # fmt: skip
         source = download.areas_source(request, chosen, area, two.grain, level, side)
-        maps.append(html.Div([html.H2(name, id=live_id(f"compare-name-{which}")), map_frame.map_box(figure, lang, id=live_id(f"compare-map-{which}"), label=name),
+        maps.append(html.Div([html.H2(name, id=live_id(f"compare-name-{which}")), frame.map_box(figure, lang, id=live_id(f"compare-map-{which}"), label=name),
                               side_by_side.chart_tools(source, lang, graph=live_id(f"compare-map-{which}"), id=live_id(f"compare-map-{which}-tools"))],
                              className="compare-map area-map"))  # fmt: skip
     rows = [
@@ -293,8 +296,8 @@ def _dates(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> M
             [
                 html.Div(maps, className="compare-maps", **{"data-together": "maps"}),
                 html.Footer([city_map.legend(scale, [*sides[0], *sides[1]], chosen, lang, id=live_id("compare-legend")),
-                             html.Div([html.Span(t("compare.one_scale", lang)), *map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers")),
-                                       *(html.Span(words) for words in map_frame.sketches(city, lang, approximate=level == "township"))], className="map-notes")],
+                             html.Div([html.Span(t("compare.one_scale", lang)), *frame.credits(city, lang, request.href("/data", city=city.id, show="layers")),
+                                       *(html.Span(words) for words in frame.sketches(city, lang, approximate=level == "township"))], className="map-notes")],
                             className="map-foot"),
             ],
             className="map-panel-pair",

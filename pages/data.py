@@ -17,8 +17,9 @@ from data_pipeline.contracts import contracts
 from data_pipeline.errors import UnknownId
 from data_pipeline.ingest.types import unused_in
 from data_pipeline.queries.types import Delivery, QuarantinedRow, Source
-from pages import Page, PageRequest, View, shell
+from pages import Page, PageRequest, View
 from pages.area import dataset_name, offset_of, supplier_name
+from pages.serving import shell
 
 PARTS = ("sources", "deliveries", "quarantine", "layers")
 PAGE_ROWS = 40

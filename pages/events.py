@@ -8,9 +8,11 @@ from typing import Any
 
 from dash import html
 
-from components import domain_events, formats, map_frame, table
+from components import formats, table
+from components.domain import events as domain_events
 from components.i18n import pick, t
 from components.ids import live_id
+from components.maps import frame
 from components.states import empty, mark
 from components.ticker import is_signal, owner_words, severity_words, sort_events
 from data_pipeline.alerts.state import NOTE_LENGTH
@@ -18,8 +20,9 @@ from data_pipeline.cities import Area
 from data_pipeline.errors import UnknownId
 from data_pipeline.queries.types import Event
 from data_pipeline.store.lock import holder
-from pages import Page, PageRequest, View, basemap, overview, shell
+from pages import Page, PageRequest, View, overview
 from pages.area import offset_of
+from pages.serving import basemap, shell
 
 STATES = ("open", "in_hand", "closed")
 KINDS = ("alert", "event")
@@ -68,8 +71,8 @@ def _map(request: PageRequest, events: Sequence[Event]) -> html.Aside:
     layer = (city.layer_of(areas[0].level) if areas else None) or "outline"
     centres = {a.id: a.centroid for a in city.areas.values() if a.centroid}
     figure = domain_events.event_map(basemap.base_map(request), layer, events, centres, request.theme, lang, revision=f"events-{city.id}")
-    notes = [*map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), html.Span(t("domains.events_at", lang))]
-    return html.Aside([map_frame.map_box(figure, lang, id=live_id("events-map"), label=t("domains.events_map", lang)),
+    notes = [*frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), html.Span(t("domains.events_at", lang))]
+    return html.Aside([frame.map_box(figure, lang, id=live_id("events-map"), label=t("domains.events_map", lang)),
                        html.Div(notes, className="map-notes note")], className="events-map", **{"aria-label": t("domains.events_map", lang)})
 
 

@@ -7,27 +7,19 @@ from typing import Any
 
 from dash import html
 
-from components import (
-    city_map,
-    figures,
-    ledger_list,
-    ledger_strip,
-    map_frame,
-    plan,
-    ranking,
-    sentence,
-    source_line,
-    ticker,
-)
+from components import figures, ranking, sentence, source_line, ticker
 from components.i18n import Lang, pick, t
 from components.ids import live_id
+from components.ledger import listing, printed, strip
+from components.maps import city_map, frame
 from components.states import empty
 from data_pipeline.cities import Area, Pack
 from data_pipeline.domains import overview_rank
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
-from pages import Page, PageRequest, View, basemap, download, shell
+from pages import Page, PageRequest, View
+from pages.serving import basemap, download, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 MAX_EXCEPTIONS = 8
@@ -168,7 +160,7 @@ def _panels(request: PageRequest, cards: CardOf, domains: Sequence[str]) -> list
             figures.figure_row(cards[m.id][0], m, request.city.tz, request.lang, request.now_utc)
             for m in panel_metrics(metrics, domain, in_strip, absent)
         ]
-        words = plan.domain_words(domain, request.lang)
+        words = printed.domain_words(domain, request.lang)
         nothing = html.P(t("overview.no_metrics", request.lang, domain=words), className="note")
         panels.append(html.Section([html.H2(words), *(rows or [nothing])], className="panel",
                                    style={"flexGrow": str(max(len(rows), 1))}))  # fmt: skip
@@ -208,7 +200,7 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
             html.Nav(switch(map_metrics(metrics), chosen, lang, lambda m: request.href("/", metric=m.id, city=city.id)),
                      className="map-switch map-over", id=live_id("map-switch"),
                      **{"aria-label": t("map.metric", lang), "data-side": "top"}),
-            map_frame.map_box(figure, lang, id=live_id("map"), label=f"{t('map.title', lang)} · {name}"),
+            frame.map_box(figure, lang, id=live_id("map"), label=f"{t('map.title', lang)} · {name}"),
             html.Footer(
                 [
                     city_map.legend(scale, readings, chosen, lang, id=live_id("legend")),
@@ -229,7 +221,7 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
 def switch(metrics: Sequence[Metric], chosen: Metric, lang: Lang, href: Callable[[Metric], str]) -> list[Any]:
     """One link a domain: the core domains in a row, the others behind one word, which names the one that is shown."""
     def link(metric: Metric) -> html.A:
-        return html.A(plan.domain_words(metric.domain, lang), href=href(metric), title=pick(metric.name_zh, metric.name_en, lang),
+        return html.A(printed.domain_words(metric.domain, lang), href=href(metric), title=pick(metric.name_zh, metric.name_en, lang),
                       className="is-active" if metric.domain == chosen.domain else "")  # fmt: skip
 
     core = [m for m in metrics if m.domain in DOMAINS]
@@ -237,7 +229,7 @@ def switch(metrics: Sequence[Metric], chosen: Metric, lang: Lang, href: Callable
     if not others:
         return [link(m) for m in core]
     shown = chosen.domain if chosen.domain not in DOMAINS else ""
-    more = html.Details([html.Summary(plan.domain_words(shown, lang) if shown else t("map.more_domains", lang),
+    more = html.Details([html.Summary(printed.domain_words(shown, lang) if shown else t("map.more_domains", lang),
                                       className="is-active" if shown else ""),
                          html.Div([link(m) for m in others])], className="map-more")  # fmt: skip
     return [*(link(m) for m in core), more]
@@ -247,8 +239,8 @@ def _map_notes(request: PageRequest, level: str, has_zones: bool) -> list[Any]:
     """The approval number or its absence, whose drawing it is, and what of it is a sketch."""
     city, lang = request.city, request.lang
     href = request.href("/data", city=city.id, show="layers")
-    sketches = map_frame.sketches(city, lang, approximate=level == "township" or has_zones)
-    return [*map_frame.credits(city, lang, href), *(html.Span(words) for words in sketches)]
+    sketches = frame.sketches(city, lang, approximate=level == "township" or has_zones)
+    return [*frame.credits(city, lang, href), *(html.Span(words) for words in sketches)]
 
 
 def departments(request: PageRequest) -> dict[str, str]:
@@ -272,25 +264,25 @@ def _plan(request: PageRequest) -> html.Section:
     """Every promise as a mark by its status, the worst first, and a few of them in words, in turn."""
     lang = request.lang
     ledger = request.queries.ledger(request.city.id)
-    own = ledger_list.sort_rows(ledger.distinct, "status", lang)
+    own = listing.sort_rows(ledger.distinct, "status", lang)
     if not own:
         return html.Section([html.H2(t("overview.plan", lang)), empty(t("overview.no_plan", lang))], className="plan-panel")
     quantified = [row for row in own if row.target.kind == "quantified"]
     plans = "、".join(dict.fromkeys(pick(row.plan.title_zh, row.plan.title_en, lang) for row in own))
     summary = t("overview.plan_summary", lang, plans=plans, n=len(own), quantified=len(quantified))
-    words = ledger_list.ListWords(
+    words = listing.ListWords(
         lang=lang, departments=departments(request), city=request.city.id, on=ledger.on,
         target_href=lambda target: request.href(f"/plan/target/{target}", city=request.city.id),
         department_href=lambda name: request.href(f"/plan/department/{name}", city=request.city.id),
         status_href=lambda status: request.href("/plan", city=request.city.id, status=status),
     )  # fmt: skip
-    shown = ledger_strip.turn(quantified, TARGETS_SHOWN, int(request.now_utc.timestamp() // 60))
+    shown = strip.turn(quantified, TARGETS_SHOWN, int(request.now_utc.timestamp() // 60))
     return html.Section(
         [
             html.H2([html.A(t("overview.plan", lang), href=request.href("/plan", city=request.city.id)),
                      html.Small(summary, title=summary)]),
-            ledger_strip.plan_strip(own, words, id=live_id("plan-strip")),
-            ledger_strip.target_list(shown, words, id=live_id("plan-list")),
+            strip.plan_strip(own, words, id=live_id("plan-strip")),
+            strip.target_list(shown, words, id=live_id("plan-list")),
         ],
         className="plan-panel",
     )  # fmt: skip

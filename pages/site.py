@@ -9,18 +9,20 @@ from typing import Any
 
 from dash import html
 
-from components import cells, dots, formats, history, map_frame, source_line, table
+from components import cells, formats, history, source_line, table
 from components.formats import full_moment, number
 from components.i18n import pick, t
 from components.ids import live_id
+from components.maps import dots, frame
 from components.states import empty, mark
 from data_pipeline.cities import Area
 from data_pipeline.contracts import Contract, contract, contracts
 from data_pipeline.contracts import duration as duration_of
 from data_pipeline.queries.types import Site
 from geo.distance import geodesic_m
-from pages import Page, PageRequest, View, basemap, download, shell
+from pages import Page, PageRequest, View
 from pages.area import crumbs, dataset_name, offset_of, place_link, site_name, supplier_name
+from pages.serving import basemap, download, shell
 
 CHART_RECORDS, TABLE_RECORDS, NEIGHBOURS = 400, 20, 8
 NEAR_DEG = 0.02
@@ -184,7 +186,7 @@ def _where(request: PageRequest, site: Site) -> html.Section:
             html.Dl([part for label, value in rows if value is not None for part in (html.Dt(label), html.Dd(value))],
                     className="facts"),
             *notes,
-            html.P(map_frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), className="note map-notes"),
+            html.P(frame.credits(city, lang, request.href("/data", city=city.id, show="layers")), className="note map-notes"),
         ],
         className="site-where",
     )  # fmt: skip
@@ -208,7 +210,7 @@ def _near(request: PageRequest, site: Site) -> html.Section:
             html.H2([t("site.near", lang), html.Small(t("area.sketch_lines", lang))]),
             html.Div(
                 [
-                    map_frame.map_box(figure, lang, id=live_id("site-map")),
+                    frame.map_box(figure, lang, id=live_id("site-map")),
                     html.Ul([_neighbour(request, s, d) for s, d in nearest(site, around)], className="near-list",
                             id=live_id("site-near")),
                 ],

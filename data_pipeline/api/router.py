@@ -60,7 +60,7 @@ def make_router(queries: Queries, home: Home | None = None, make_brief: Maker | 
     home : Home, optional
         Home folder whose inbox takes uploads; the one `queries` was opened on where not given.
     make_brief : callable, optional
-        Makes briefings (`pages.briefing.maker`); without one their addresses answer 503.
+        Makes briefings (`pages.plan.briefing.maker`); without one their addresses answer 503.
 
     Returns
     -------

@@ -109,7 +109,7 @@ def brief(
 ) -> None:
     """Write a briefing as PDF or workbook; the progress goes to the error stream."""
     kind = out.suffix.lower().removeprefix(".")
-    command = [sys.executable, "-m", "pages.briefing", "--out", str(out.resolve()), "--home", str(Home.of(home).root), "--city", city,
+    command = [sys.executable, "-m", "pages.plan.briefing", "--out", str(out.resolve()), "--home", str(Home.of(home).root), "--city", city,
                "--of", of, "--at", at, "--before", before, "--target", target, "--lang", lang, "--format", kind]  # fmt: skip
     # in a process of its own, as `serve` starts the web: words and drawings belong to the pages, which this package never imports
     code = subprocess.run([*command, *(["--packs", str(packs.resolve())] if packs else [])], cwd=ROOT).returncode

@@ -6,8 +6,11 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from data_pipeline.metrics import metrics
 
 pytestmark = pytest.mark.browser
 
@@ -170,14 +173,21 @@ def test_the_keyboard_opens_a_figure_too(page: Any, still_site: Any) -> None:
 
 def test_the_address_follows_the_metric_and_back_goes_back(page: Any, still_site: Any) -> None:
     opened(page, still_site.url)
-    page.click(".map-switch a:has-text('生态环境')")
-    page.wait_for_function("() => document.querySelector('.legend-head').textContent.includes('PM')")
-    assert "metric=environment." in page.url
+    before = page.inner_text(".legend-head")
+    entry = page.locator(".map-switch a:has-text('生态环境')")
+    metric = parse_qs(urlsplit(entry.get_attribute("href")).query)["metric"][0]
+    assert metric.startswith("environment.")
+    named = metrics()[metric].name_zh
+    says = "name => document.querySelector('.legend-head').textContent.includes(name)"
+    assert named not in before
+    entry.click()
+    page.wait_for_function(says, arg=named)
+    assert f"metric={metric}" in page.url
     page.go_back()
-    page.wait_for_function("() => !document.querySelector('.legend-head').textContent.includes('PM')")
+    page.wait_for_function(says, arg=before.splitlines()[0])
     assert "metric" not in page.url
     page.go_forward()
-    page.wait_for_function("() => document.querySelector('.legend-head').textContent.includes('PM')")
+    page.wait_for_function(says, arg=named)
 
 
 def test_an_address_restores_its_view(page: Any, still_site: Any) -> None:

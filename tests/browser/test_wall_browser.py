@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.wall_size import Viewing, root_px
+from components.wall.size import Viewing, root_px
 from tests.soak.failing import store
 from tests.soak.wall import dark_share
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from components.breaks import natural_breaks
+from components.maps.breaks import natural_breaks
 
 
 def deviation(parts):

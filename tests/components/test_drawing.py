@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_formats import NOW, READING
 
-from components import city_map, ranking, strip, svg, theme, trend
+from components import ranking, strip, svg, theme, trend
+from components.maps import city_map
 from data_pipeline.metrics import metric
 from data_pipeline.queries.types import Band
 

@@ -8,12 +8,14 @@ import pytest
 from ledger_rows import ON, row_of
 from test_drawing import texts
 
-from components import ledger_list, ledger_projects, ledger_strip, ledger_words
 from components.i18n import catalogue
-from components.ledger_path import axis_of
+from components.ledger import listing, projects
+from components.ledger import strip as ledger_strip
+from components.ledger import words as ledger_words
+from components.ledger.paths import axis_of
 from data_pipeline.ledger.types import STATUSES, LedgerTarget
 
-WORDS = ledger_list.ListWords(
+WORDS = listing.ListWords(
     lang="zh", departments={}, target_href=lambda x: f"/plan/target/{x}", department_href=lambda x: f"/plan/department/{x}",
     status_href=lambda x: f"/plan?status={x}", city="420700", on=ON,
 )  # fmt: skip
@@ -52,29 +54,29 @@ def test_the_worst_stands_first_and_the_farthest_from_its_promise_before_the_nea
         named(row_of("done"), "done"), named(replace(near, pace=replace(near.pace, progress_share=0.9)), "near"),
         named(row_of("no_data"), "none"), named(replace(far, pace=replace(far.pace, progress_share=0.2)), "far"),
     ]  # fmt: skip
-    assert [r.target.target_id for r in ledger_list.sort_rows(rows, "status", "zh")] == ["far", "near", "none", "done"]
-    assert [r.target.target_id for r in ledger_list.sort_rows(rows, "-actual", "zh")][0] == "near"
+    assert [r.target.target_id for r in listing.sort_rows(rows, "status", "zh")] == ["far", "near", "none", "done"]
+    assert [r.target.target_id for r in listing.sort_rows(rows, "-actual", "zh")][0] == "near"
 
 
-@pytest.mark.parametrize("sort", ledger_list.SORTS)
+@pytest.mark.parametrize("sort", listing.SORTS)
 def test_every_order_keeps_every_row(sort: str) -> None:
     rows = [named(row_of(status), status) for status in STATUSES]
     for by in (sort, f"-{sort}"):
-        assert {r.target.target_id for r in ledger_list.sort_rows(rows, by, "zh")} == set(STATUSES)
+        assert {r.target.target_id for r in listing.sort_rows(rows, by, "zh")} == set(STATUSES)
 
 
 def test_restating_rows_fold_into_the_one_they_restate() -> None:
     rows = [named(row_of("done"), "a"), named(row_of("done"), "b", same_as="a", clause="一"), named(row_of("done"), "c")]
-    distinct, again = ledger_list.fold(rows)
+    distinct, again = listing.fold(rows)
     assert [r.target.target_id for r in distinct] == ["a", "c"]
-    table = ledger_list.target_table(distinct, again, axis_of(rows, ON), WORDS)
+    table = listing.target_table(distinct, again, axis_of(rows, ON), WORDS)
     said = "".join(texts(table))
     assert said.count("另见") == 1 and "第 一 条" in said
 
 
 def test_a_row_says_promise_actual_owner_forecast_interval_and_that_it_is_simulated() -> None:
     row = row_of("catching_up")
-    said = "|".join(texts(ledger_list.target_table([row], {}, axis_of([row], ON), WORDS)))
+    said = "|".join(texts(listing.target_table([row], {}, axis_of([row], ON), WORDS)))
     # month 82 of 100 to the goal: 100 + 100 * 81 / 100
     for words in ("追赶", "≥ 200 个", "181 个", "2026-10-31", "市住建局", "模拟", "2028-11-22", "190–209 个"):
         assert words in said, words
@@ -82,7 +84,7 @@ def test_a_row_says_promise_actual_owner_forecast_interval_and_that_it_is_simula
 
 def test_a_promise_without_report_is_no_data_and_shows_no_number() -> None:
     row = replace(row_of("no_data"), pace=None, path=(), last_report=None, actual_from=None, is_simulated=False, report_overdue_days=42)
-    said = texts(ledger_list.target_table([row], {}, axis_of([row], ON), WORDS))
+    said = texts(listing.target_table([row], {}, axis_of([row], ON), WORDS))
     assert "暂无填报" in said and "填报逾期 42 天" in said and "模拟" not in said
     assert not [x for x in said if x.startswith("0")]
 
@@ -90,14 +92,14 @@ def test_a_promise_without_report_is_no_data_and_shows_no_number() -> None:
 def test_a_direction_is_text_and_never_a_drawing() -> None:
     row = replace(row_of("not_measurable"), target=replace(row_of("done").target, value=None, kind="direction", comparator=""),
                   reason="direction", pace=None, path=())  # fmt: skip
-    tree = ledger_list.target_table([row], {}, axis_of([row], ON), WORDS)
+    tree = listing.target_table([row], {}, axis_of([row], ON), WORDS)
     assert "方向性表述，不设刻度" in texts(tree)
     assert "c-path" not in str(tree.children.children[1])
 
 
 def test_counts_are_by_status_and_nothing_is_averaged() -> None:
     rows = [row_of("stalled"), row_of("done"), row_of("done")]
-    said = texts(ledger_list.status_counts(rows, "zh", "", lambda s: f"?status={s}"))
+    said = texts(listing.status_counts(rows, "zh", "", lambda s: f"?status={s}"))
     assert said == ["3", "项目标", "1", "停滞", "2", "已完成"]
     assert not [x for x in said if "%" in x]
 
@@ -124,9 +126,9 @@ def test_an_amount_keeps_the_digits_that_tell_it_from_its_promise(value: float |
 
 def test_money_is_in_the_documents_unit_and_in_billions_in_english() -> None:
     # Qianjiang: 154.13 亿元 is ¥15.413bn
-    assert ledger_projects.money(154.13, "zh") == "154.13 亿元"
-    assert ledger_projects.money(154.13, "en") == "¥15.413 bn"
-    assert ledger_projects.money(None, "zh") == "未注明"
+    assert projects.money(154.13, "zh") == "154.13 亿元"
+    assert projects.money(154.13, "en") == "¥15.413 bn"
+    assert projects.money(None, "zh") == "未注明"
 
 
 def test_a_wall_sees_every_target_in_turn() -> None:

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 import pytest
 from ledger_rows import ON, path_of, row_of
 
-from components import ledger_chart
-from components.ledger_path import HEIGHT, WIDTH, TimeAxis, axis_of, broken, small_path
+from components.ledger import chart
+from components.ledger.paths import HEIGHT, WIDTH, TimeAxis, axis_of, broken, small_path
 
 AXIS = TimeAxis(date(2020, 1, 1), date(2026, 12, 31), ON)
 
@@ -117,7 +117,7 @@ def test_a_base_equal_to_its_promise_is_drawn_by_the_values_themselves() -> None
 def test_the_chart_carries_the_interval_the_promise_and_breaks() -> None:
     row = row_of("catching_up")
     points = tuple(p for p in row.path if not 20 <= _month(p.on) <= 27)
-    figure = ledger_chart.path_figure(replace(row, path=points), AXIS, "zh", "dark", revision="r")
+    figure = chart.path_figure(replace(row, path=points), AXIS, "zh", "dark", revision="r")
     known = next(trace for trace in figure["data"] if trace.get("name") == "填报值")
     assert known["connectgaps"] is False and known["y"].count(None) == 1
     guess = next(trace for trace in figure["data"] if "error_y" in trace)

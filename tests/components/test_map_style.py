@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.map_style import BaseMap, shown_groups, style
+from components.maps.style import BaseMap, shown_groups, style
 from components.theme import THEMES
 from data_pipeline.cities import load_packs
 

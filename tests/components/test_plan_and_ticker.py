@@ -9,7 +9,8 @@ import pytest
 from test_drawing import TZ, texts
 from test_formats import NOW
 
-from components import plan, ticker
+from components import ticker
+from components.ledger import printed
 from data_pipeline.cities import load_packs
 from data_pipeline.plans import targets
 from data_pipeline.queries.types import Event
@@ -29,14 +30,14 @@ def test_a_target_reads_as_printed(
     ezhou: list, comparator: str, value: float | None, high: float | None, unit: str, words: str
 ) -> None:
     target = replace(ezhou[0], comparator=comparator, value=value, value_high=high, unit_zh=unit)
-    assert plan.target_value(target, "zh") == words
+    assert printed.target_value(target, "zh") == words
 
 
 def test_several_leads_are_all_named_in_the_language_of_the_page() -> None:
     leads = ("市经信局", "市住建局")
-    assert plan.lead_words(leads, "zh") == "牵头：市经信局、市住建局"
-    assert plan.lead_words(leads, "en", {"市经信局": "Economy Bureau"}) == "Lead: Economy Bureau, 市住建局"
-    assert plan.lead_words((), "zh") == "未列牵头单位"
+    assert printed.lead_words(leads, "zh") == "牵头：市经信局、市住建局"
+    assert printed.lead_words(leads, "en", {"市经信局": "Economy Bureau"}) == "Lead: Economy Bureau, 市住建局"
+    assert printed.lead_words((), "zh") == "未列牵头单位"
 
 
 def event(id: str, state: str, severity: str, hours: int, kind: str = "alert") -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.wall_size import Viewing, character_mm, root_css, root_px, viewing_of
+from components.wall.size import Viewing, character_mm, root_css, root_px, viewing_of
 
 
 def test_a_character_under_half_a_degree_at_ten_metres_is_87_mm_high() -> None:

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pages"))
 
 import fake_ledger
 
-from components import briefing
 from components.i18n import Lang
+from components.ledger import briefing
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.ledger import freeze as kept
 from data_pipeline.ledger.boards import project_sums

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from components.report_form import finding_words
+from components.ledger.report_form import finding_words
 from data_pipeline.errors import DeliveryError
 from data_pipeline.ledger.says import say
 from data_pipeline.ledger.template import (

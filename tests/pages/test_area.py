@@ -7,7 +7,7 @@ from fake_store import FakeStore
 from views import links, make, nodes, page, region, words
 
 from components import compare
-from components.dots import padded
+from components.maps.dots import padded
 from data_pipeline.cities import load_packs
 
 

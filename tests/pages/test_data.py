@@ -15,9 +15,9 @@ from views import links, make, nodes, page, region, words
 from data_pipeline.cities import load_packs
 from data_pipeline.ingest.types import unused_words
 from data_pipeline.queries.types import Source
-from pages.actions import make_actions_router
 from pages.data import cadence_words, summary_words
 from pages.overview import suppliers
+from pages.serving.actions import make_actions_router
 
 
 def test_sources_show_nature_cadence_and_lateness_the_late_ones_first() -> None:

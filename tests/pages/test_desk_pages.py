@@ -17,9 +17,9 @@ from views import links, make, nodes, page, region, words
 
 from data_pipeline.metrics import metric
 from data_pipeline.queries.compare import change_between, pair
-from pages.download import make_download_router
-from pages.live import Views
-from pages.search import make_search_router
+from pages.serving.download import make_download_router
+from pages.serving.live import Views
+from pages.serving.search import make_search_router
 
 
 @pytest.fixture(scope="module")

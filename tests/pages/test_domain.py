@@ -9,8 +9,8 @@ import pytest
 from fake_store import FakeStore
 from views import links, make, nodes, page, region, words
 
-from components import domain_parts, domain_weak
-from components.domain_extrude import LEAST_SHARE, extruded
+from components.domain import parts, weak
+from components.domain.extrude import LEAST_SHARE, extruded
 from data_pipeline.cities import load_packs
 from data_pipeline.domains import domains
 from data_pipeline.metrics import metric
@@ -109,24 +109,24 @@ def card(value: float | None, band: Band | None) -> Card:
 
 def test_unusual_is_what_lies_outside_its_range_on_either_side_and_can_be_judged() -> None:
     usual = Band(1.0, 1.2, 1.4, 40)
-    assert domain_parts.is_unusual(card(1.5, usual)) and domain_parts.is_unusual(card(0.9, usual))
-    assert not domain_parts.is_unusual(card(1.4, usual))
-    assert not domain_parts.is_unusual(card(None, usual)) and not domain_parts.is_unusual(card(9.0, None))
+    assert parts.is_unusual(card(1.5, usual)) and parts.is_unusual(card(0.9, usual))
+    assert not parts.is_unusual(card(1.4, usual))
+    assert not parts.is_unusual(card(None, usual)) and not parts.is_unusual(card(9.0, None))
 
 
 def test_shares_of_a_whole_leave_out_who_has_no_value_and_name_him() -> None:
     base = FakeStore().latest("coverage.stations_5g", "420702")
     readings = [replace(base, area=a, value=v) for a, v in (("a", 750.0), ("b", 250.0), ("c", None))]
-    tree = domain_parts.composition(readings, {"a": "甲", "b": "乙", "c": "丙"}, metric("coverage.stations_5g"), lambda a: f"/{a}", "zh", id="x")
+    tree = parts.composition(readings, {"a": "甲", "b": "乙", "c": "丙"}, metric("coverage.stations_5g"), lambda a: f"/{a}", "zh", id="x")
     said = words(tree.to_plotly_json()["props"]["children"][1].to_plotly_json()) + str(tree)
     assert "75%" in said and "25%" in said and "无数据：丙" in said
 
 
 def test_weak_coverage_leads_to_an_action_by_model_and_measurement() -> None:
-    assert domain_weak.action(None, 0.96) == "test"
-    assert domain_weak.action(0.60, 0.96) == "build"
-    assert domain_weak.action(0.96, 0.96) == "build"
-    assert domain_weak.action(0.99, 0.96) == "check"
+    assert weak.action(None, 0.96) == "test"
+    assert weak.action(0.60, 0.96) == "build"
+    assert weak.action(0.96, 0.96) == "build"
+    assert weak.action(0.99, 0.96) == "check"
 
 
 def test_the_page_of_coverage_lists_patches_places_and_the_models_error() -> None:
@@ -139,9 +139,9 @@ def test_the_page_of_coverage_lists_patches_places_and_the_models_error() -> Non
 
 
 def test_classes_of_the_level_are_told_as_people_write_them() -> None:
-    assert domain_weak.level_words("over_-85") == "≥ −85 dBm"
-    assert domain_weak.level_words("under_-115") == "< −115 dBm"
-    assert domain_weak.level_words("-95_to_-85") == "−95 … −85 dBm"
+    assert weak.level_words("over_-85") == "≥ −85 dBm"
+    assert weak.level_words("under_-115") == "< −115 dBm"
+    assert weak.level_words("-95_to_-85") == "−95 … −85 dBm"
 
 
 def test_the_neighbours_stand_beside_the_city_and_one_alone_says_so() -> None:

@@ -14,8 +14,8 @@ from views import links, make, nodes, page, region, words
 from data_pipeline.access.state import User, reset_current, set_current
 from data_pipeline.errors import StoreBusy
 from data_pipeline.home import Home
-from pages import actions
 from pages.events import person_words
+from pages.serving import actions
 
 
 def test_each_line_says_what_where_whose_since_when_and_who_changed_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from data_pipeline.contracts import contracts
 from data_pipeline.domains import domains
-from pages.live import Views
+from pages.serving.live import Views
 from tests.browser.lint import other_script
 
 # what is read aloud or shown on pointing, beside the text itself

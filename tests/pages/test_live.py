@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from app import create_app
 from data_pipeline.cities import load_packs
-from pages.live import ViewCache
+from pages.serving.live import ViewCache
 
 PACKS = load_packs()
 

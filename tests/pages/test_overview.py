@@ -13,7 +13,7 @@ from data_pipeline.cities import load_packs
 from data_pipeline.ledger.types import STATUSES
 from data_pipeline.metrics import metrics
 from pages import PageRequest, discover, find, overview
-from pages.live import Views, updates
+from pages.serving.live import Views, updates
 
 PACKS = load_packs()
 

@@ -16,7 +16,8 @@ from views import links, make, nodes, page, words
 from components.i18n import catalogue
 from data_pipeline.cities import load_packs
 from data_pipeline.ledger.types import STATUSES
-from pages import View, plan_frame
+from pages import View
+from pages.plan import frame
 
 PACKS = load_packs()
 CITIES = ("420700", "330600", "511400", "500114", "510400")
@@ -306,8 +307,8 @@ def test_a_page_is_built_anew_only_when_the_ledger_has_changed() -> None:
         return made[-1]
 
     targets, projects = ["some"], ["others"]
-    first = plan_frame.once(request, (targets, projects), build)
-    assert plan_frame.once(request, (targets, projects), build) is first
+    first = frame.once(request, (targets, projects), build)
+    assert frame.once(request, (targets, projects), build) is first
     # the parts are told apart as objects: a ledger that was put together again may say something else
-    assert plan_frame.once(request, (list(targets), projects), build) is not first
-    assert plan_frame.once(other, (targets, projects), build).key == "2" and len(made) == 3
+    assert frame.once(request, (list(targets), projects), build) is not first
+    assert frame.once(other, (targets, projects), build).key == "2" and len(made) == 3

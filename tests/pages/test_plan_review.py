@@ -16,7 +16,8 @@ from data_pipeline.ledger import freeze as kept
 from data_pipeline.ledger.brief import printed
 from data_pipeline.ledger.brief_jobs import SUBJECTS, Wanted
 from data_pipeline.ledger.verify import verify
-from pages import PageRequest, briefing, plan_review
+from pages import PageRequest
+from pages.plan import briefing, review
 
 CITY = "420700"
 
@@ -31,7 +32,7 @@ def queries() -> FakeQueries:
 
 def body(queries: FakeQueries, lang: Lang = "zh", **params: str) -> str:
     request = PageRequest(queries, queries.packs, queries.packs[CITY], "/plan/review", {}, params, lang, "dark", NOW)  # type: ignore[arg-type]
-    return json.dumps(plan_review.build(request).body.to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json())
+    return json.dumps(review.build(request).body.to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json())
 
 
 def test_a_freeze_is_listed_with_who_made_it_and_that_nobody_proved_it(queries: FakeQueries) -> None:

@@ -9,7 +9,7 @@ from views import links, make, page, words
 
 from data_pipeline.cities import load_packs
 from data_pipeline.errors import UsageError
-from pages import replay
+from pages.serving import replay
 
 NOW = datetime(2026, 11, 22, 6, 20)  # 14:20 in Ezhou
 

@@ -12,7 +12,7 @@ from data_pipeline.metrics import metrics
 from data_pipeline.plans import read_plan_facts
 from data_pipeline.plans.served import served_systems
 from pages import discover, find
-from pages.served import VIEW_WORDS
+from pages.domain.served import VIEW_WORDS
 
 PACKS = load_packs()
 

@@ -5,7 +5,7 @@ from fake_store import FakeStore
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from pages.tiles import Tiles, make_tiles_router
+from pages.serving.tiles import Tiles, make_tiles_router
 
 
 @pytest.fixture(scope="module")

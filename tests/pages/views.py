@@ -10,7 +10,7 @@ from fake_store import FakeStore
 
 from data_pipeline.home import Home
 from pages import discover
-from pages.live import Views
+from pages.serving.live import Views
 
 
 def make(queries: FakeStore | None = None, home: Home | None = None) -> Views:

@@ -16,8 +16,8 @@ from components.formats import status_words
 from data_pipeline.api import make_router
 from data_pipeline.metrics import metric
 from pages import discover
-from pages.download import course_source, make_download_router
-from pages.live import FRESH_S, Views
+from pages.serving.download import course_source, make_download_router
+from pages.serving.live import FRESH_S, Views
 
 METRIC, AREA = "charging.energy_kwh", "toy"
 # the hour from 10:00 has come; the next is due at 12:00, and half an hour of grace is given

@@ -13,10 +13,13 @@ from tests.soak.wall import dark_share, soak
 
 pytestmark = pytest.mark.browser
 REFRESHES = int(os.environ.get("CITY_BRAIN_SOAK", "30"))
+# a page is not yet at rest after so few refreshes (`make soak` waits for 500): what the first dozen still fill is not a leak,
+# but a chart or a map kept at every refresh would be far above this
+GROWTH_OF_A_SAMPLE = 0.15
 
 
 def test_the_wall_holds_its_memory_and_its_picture_through_refreshes_and_faults(browser: Any) -> None:  # noqa: F811
-    report = soak(browser, store(), REFRESHES, settle=REFRESHES // 3, every=REFRESHES // 6)
+    report = soak(browser, store(), REFRESHES, settle=REFRESHES // 3, every=REFRESHES // 6, allowed=GROWTH_OF_A_SAMPLE)
     assert len(report.heap_mb) >= 4 and report.frames >= 5 and len(report.faults) == 2
     assert "连接中断，画面为" in report.faults[1]
     assert report.problems == []

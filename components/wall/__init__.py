@@ -1,0 +1,1 @@
+"""Parts of a wall scene: sizes by viewing distance, tiles, trend, map and plan."""

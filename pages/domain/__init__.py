@@ -1,0 +1,1 @@
+"""Pages of the nine domains, the manual of their metrics, and the systems of the plan they serve."""

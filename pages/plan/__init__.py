@@ -1,0 +1,1 @@
+"""The plan ledger's pages: targets, projects, systems, departments, reports, review meeting and briefing."""
