@@ -2,8 +2,8 @@
 PYTHON ?= python3.11
 VENV   := .venv
 PY     := $(VENV)/bin/python
-# test processes: one a core, at least two, at most four (each brings a browser)
-JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
+# test processes: one more than cores (half of their time they wait for browsers and children), at most four
+JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); n=$$((n + 1)); [ $$n -gt 4 ] && n=4; echo $$n)
 HOME_DIR ?= $(or $(CITY_BRAIN_HOME),var)
 
 .DEFAULT_GOAL := help
@@ -46,9 +46,10 @@ torture: install-tests ## kills and faults, the full matrix
 screens: install-tests ## every page, size and language; pictures in build/screens
 	CITY_BRAIN_SCREENS=all $(PY) -m pytest -m screens -s
 
-soak: install-tests ## a wall for weeks in minutes: memory, pictures, faults, speed
+soak: install-tests ## a wall for weeks in minutes: memory, pictures, faults, speed, frames of a map
 	$(PY) -m tests.soak
 	$(PY) -m tests.soak --speed
+	$(PY) -m tests.soak --frames
 
 clean: ## remove the environment and caches, never the home folder
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache

@@ -30,6 +30,7 @@ from pages.serving.actions import make_actions_router
 from pages.serving.download import make_download_router
 from pages.serving.live import Views, make_live_router
 from pages.serving.middleware import SecurityHeaders, StaticCompression
+from pages.serving.overlays import make_overlays_router
 from pages.serving.search import make_search_router
 from pages.serving.tiles import make_tiles_router
 from pages.wall.stage import make_wall_router
@@ -97,6 +98,7 @@ def create_app(
     queries.on_snapshot(announcer.announce)
     server.include_router(router)
     server.include_router(make_tiles_router(queries, packs))
+    server.include_router(make_overlays_router(queries, packs))
     server.include_router(make_wall_router(packs, city))
     server.include_router(make_search_router(views))
     server.include_router(make_download_router(queries, packs, now))

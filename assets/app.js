@@ -230,14 +230,15 @@
   /* ---- map: fits the city to its box; a click on an area opens its page ------------------ */
   var LEAST_PAD = 20, SCALE_REM = 7;
 
-  function pads(box) {
-    /* what lies over the box covers it from its side */
+  function pads(box, aside) {
+    /* what lies over the box covers it from its side; `aside`: what lies along the bottom is passed on its right instead */
     var own = box.getBoundingClientRect(), found = { top: LEAST_PAD, right: LEAST_PAD, bottom: LEAST_PAD, left: LEAST_PAD };
     var panel = box.closest(".map-panel");
     (panel ? panel.querySelectorAll(".map-over") : []).forEach(function (over) {
       var r = over.getBoundingClientRect(), side = over.dataset.side;
       if (getComputedStyle(over).position !== "absolute" || !r.width) { return; }
-      var deep = side === "top" ? r.bottom - own.top : side === "bottom" ? own.bottom - r.top : own.right - r.left;
+      if (aside && side === "bottom") { side = "left"; }
+      var deep = side === "top" ? r.bottom - own.top : side === "bottom" ? own.bottom - r.top : side === "left" ? r.right - own.left : own.right - r.left;
       found[side] = Math.max(found[side], deep + LEAST_PAD / 2);
     });
     return found;
@@ -249,10 +250,13 @@
     if (room.width < 80 || room.height < 80) { return figure; }
     function mercator(lat) { return Math.asinh(Math.tan(lat * Math.PI / 180)) / (2 * Math.PI); }
     function latitude(m) { return Math.atan(Math.sinh(m * 2 * Math.PI)) * 180 / Math.PI; }
-    var low = mercator(b[1]), high = mercator(b[3]), pad = pads(box);
-    var wide = (room.width - pad.left - pad.right) / 512 / ((b[2] - b[0]) / 360);
-    var tall = (room.height - pad.top - pad.bottom) / 512 / (high - low);
-    var zoom = Math.log2(Math.min(wide, tall)), world = 512 * Math.pow(2, zoom);
+    var low = mercator(b[1]), high = mercator(b[3]);
+    function scale(pad) {
+      var wide = (room.width - pad.left - pad.right) / 512 / ((b[2] - b[0]) / 360), tall = (room.height - pad.top - pad.bottom) / 512 / (high - low);
+      return Math.max(Math.min(wide, tall), 1e-3);
+    }
+    var above = pads(box, false), beside = pads(box, true), pad = scale(beside) > scale(above) ? beside : above;
+    var zoom = Math.log2(scale(pad)), world = 512 * Math.pow(2, zoom);
     figure.layout.map.zoom = zoom;
     figure.layout.map.center = {
       lon: (b[0] + b[2]) / 2 + (pad.right - pad.left) / 2 / world * 360,

@@ -192,6 +192,13 @@
     var plot = box.querySelector(".js-plotly-plot") || box;
     return window.cityBrainExport.mapOf(plot);
   }
+  /* `kept`: with the hand's own event the other graph keeps the view as one that was chosen; else its next drawing takes it back */
+  function follow(map, kept) {
+    var at = { center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing(), pitch: map.getPitch() };
+    map.movesWith.forEach(function (other) {
+      if (other !== map) { other.jumpTo(at, kept ? { follows: true, originalEvent: kept } : { follows: true }); }
+    });
+  }
   function bind() {
     document.querySelectorAll("[data-together=maps]").forEach(function (pair) {
       var maps = Array.prototype.map.call(pair.querySelectorAll(".map-graph"), mapOf).filter(Boolean);
@@ -199,12 +206,16 @@
       maps.forEach(function (map) {
         if (map.movesWith) { map.movesWith = maps; return; }
         map.movesWith = maps;
-        map.on("move", function (event) {
-          if (event && event.follows) { return; }
-          /* with the hand's own event the graph keeps the view as one that was chosen; else its next drawing takes it back */
-          var at = { center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing(), pitch: map.getPitch() };
-          map.movesWith.forEach(function (other) { if (other !== map) { other.jumpTo(at, { follows: true, originalEvent: event && event.originalEvent }); } });
+        /* only a hand moves both: a graph that is drawn anew sets its own view, and would take the hand's map back with it */
+        map.on("move", function (event) { if ((event.originalEvent || map.wheeled) && !event.follows) { follow(map, null); } });
+        map.on("moveend", function (event) {
+          var hand = event.originalEvent || map.wheeled;
+          if (hand && !event.follows) { map.wheeled = null; follow(map, hand); }
         });
+        /* the moves of a wheel come later, without its event */
+        map.on("wheel", function (event) { map.wheeled = event.originalEvent; });
+        /* the graph's own double click goes back to the first view, without an event of the hand */
+        map.on("dblclick", function (event) { setTimeout(function () { follow(map, event.originalEvent); }, 0); });
       });
     });
   }

@@ -106,6 +106,10 @@
   }
 
   /* ---- what is drawn --------------------------------------------------------------------- */
+  /* the box of buttons, and what its chart or figure says of itself: at a chart the line of words, in the drawer the box */
+  function toolsOf(button) { return button.closest(".chart-tools, [data-title]"); }
+  function said(tools) { return (tools.querySelector(".chart-says") || tools).dataset; }
+
   function plotOf(tools) {
     var box = document.getElementById(tools.dataset.graph);
     return box && (box.matches(".js-plotly-plot") ? box : box.querySelector(".js-plotly-plot"));
@@ -163,23 +167,23 @@
   }
 
   function picture(tools, kind) {
-    var around = tools.dataset.graph ? surroundings(tools) : {};
+    var around = tools.dataset.graph ? surroundings(tools) : {}, about = said(tools);
     return (tools.dataset.graph ? drawn(tools) : Promise.resolve(stripOf(tools) || {})).then(function (what) {
-      what.title = tools.dataset.title;
-      what.line = tools.dataset.line;
+      what.title = about.title;
+      what.line = about.line;
       what.value = tools.dataset.value;
       what.legend = around.legend;
       what.notes = around.notes;
       return compose(what);
     }).then(function (made) {
       return kind === "svg" ? new Blob([made.text], { type: "image/svg+xml" }) : asPng(made);
-    }).then(function (blob) { save(blob, tools.dataset.file + "." + kind); });
+    }).then(function (blob) { save(blob, about.file + "." + kind); });
   }
 
   document.addEventListener("click", function (event) {
     var button = event.target.closest && event.target.closest("[data-do^=picture-]");
     if (!button) { return; }
-    var tools = button.closest("[data-title]"), menu = button.closest("details.chart-menu");
+    var tools = toolsOf(button), menu = button.closest("details.chart-menu");
     button.disabled = true;
     picture(tools, button.dataset.do.slice(8)).catch(function (error) { button.title = error.message; console.error(error); }).finally(function () {
       button.disabled = false;
@@ -194,12 +198,12 @@
     return /[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
   document.addEventListener("click", function (event) {
-    var button = event.target.closest && event.target.closest("[data-do=table-csv]"), tools = button && button.closest("[data-title]");
+    var button = event.target.closest && event.target.closest("[data-do=table-csv]"), tools = button && toolsOf(button);
     var plot = tools && plotOf(tools);
     if (!plot) { return; }
-    var found = rowsOf(plot), when = tools.querySelector(".chart-table-body"), about = tools.dataset.title + " · " + tools.dataset.line;
+    var found = rowsOf(plot), when = tools.querySelector(".chart-table-body"), about = said(tools).title + " · " + said(tools).line;
     var lines = [[when ? when.dataset.when : ""].concat(found.heads, [""])].concat(found.rows.map(function (row) { return row.concat([about]); }));
-    save(new Blob(["\ufeff" + lines.map(function (row) { return row.map(csvCell).join(","); }).join("\r\n") + "\r\n"], { type: "text/csv" }), tools.dataset.file + ".csv");
+    save(new Blob(["\ufeff" + lines.map(function (row) { return row.map(csvCell).join(","); }).join("\r\n") + "\r\n"], { type: "text/csv" }), said(tools).file + ".csv");
   });
 
   /* ---- the table behind a chart ------------------------------------------------------------ */
@@ -230,6 +234,7 @@
     var body = details.querySelector(".chart-table-body"), tools = details.closest(".chart-tools"), plot = tools && plotOf(tools);
     if (!body || !plot || !plot.data) { return; }
     var found = rowsOf(plot), table = document.createElement("table");
+    details.rowsOf = plot.data;
     function row(tag, cells) {
       var line = document.createElement("tr");
       cells.forEach(function (cell, i) {
@@ -249,5 +254,12 @@
   document.addEventListener("toggle", function (event) {
     if (event.target.open && event.target.classList.contains("chart-table")) { fill(event.target); }
   }, true);
+  /* an open table follows its chart: every drawing brings data of its own */
+  setInterval(function () {
+    document.querySelectorAll(".chart-table[open]").forEach(function (details) {
+      var tools = details.closest(".chart-tools"), plot = tools && plotOf(tools);
+      if (plot && plot.data && plot.data !== details.rowsOf) { fill(details); }
+    });
+  }, 1000);
   window.cityBrainExport = { mapOf: mapOf, mapPicture: mapPicture };
 })();

@@ -1,4 +1,5 @@
-/* One React component: a field whose value is a part of the address (a list or a date). The server decides what it shows. */
+/* A field whose value is a part of the address (a list or a date), one React component; and the fold of the long list.
+   The server decides what is shown. */
 (function () {
   "use strict";
   function visit(param, value) {
@@ -28,5 +29,13 @@
     }
     return h("label", { className: "address-field" + (props.active ? " is-active" : ""), id: props.id }, h("span", null, props.label), field);
   }
+  /* on a phone the groups of the long list open and shut by a tap */
+  document.addEventListener("click", function (event) {
+    var head = event.target.closest ? event.target.closest(".fold-head") : null;
+    if (!head) { return; }
+    var open = head.getAttribute("aria-expanded") !== "true";
+    head.setAttribute("aria-expanded", String(open));
+    head.closest("tbody").dataset.open = String(open);
+  });
   window.city_brain = Object.assign(window.city_brain || {}, { AddressField: AddressField });
 })();

@@ -1,4 +1,5 @@
-/* Maps beyond what Plotly draws: groups of the base map turned on and off in place, and places as vector tiles. */
+/* Maps beyond what Plotly draws: groups turned on and off in place, places as vector tiles,
+   road sections and cells by their state. */
 (function () {
   "use strict";
   var SOURCE = "places-tiles", LAYER = "places-tiles", TIP_PX = 14;
@@ -41,6 +42,7 @@
       group(map, name, shown);
       plot.shownGroups = JSON.stringify(m.shown);
     });
+    box.querySelectorAll('[data-legend="' + name + '"]').forEach(function (legend) { legend.hidden = !shown; });
   }
   document.addEventListener("click", function (event) {
     var link = event.target.closest && event.target.closest("a[data-group]");
@@ -60,13 +62,12 @@
     }
     if (!tiles || source) { return; }
     map.addSource(SOURCE, { type: "vector", tiles: [url], minzoom: 4, maxzoom: 14 });
-    map.addLayer({ id: LAYER, type: "circle", source: SOURCE, "source-layer": "sites", paint: tiles.paint });
+    /* below the names of the areas, so that they can be read */
+    var names = map.getStyle().layers.filter(function (layer) { return layer.type === "symbol" && /^plotly-trace-layer/.test(layer.id); })[0];
+    map.addLayer({ id: LAYER, type: "circle", source: SOURCE, "source-layer": "sites", paint: tiles.paint }, names && names.id);
     if (plot.tilesBound === map) { return; }
     plot.tilesBound = map;
-    var tip = document.createElement("div");
-    tip.className = "map-tip";
-    tip.hidden = true;
-    map.getContainer().appendChild(tip);
+    var tip = tipOn(map);
     function found(event) { return map.getLayer(LAYER) ? map.queryRenderedFeatures(event.point, { layers: [LAYER] })[0] : null; }
     map.on("click", function (event) {
       var feature = found(event), t = meta(plot).tiles;
@@ -75,20 +76,63 @@
       window.cityBrain.go(t.site.replace("{id}", encodeURIComponent(feature.properties.id)));
     });
     map.on("mousemove", function (event) {
-      var feature = found(event), t = meta(plot).tiles;
+      /* to look for what is below the pointer while the map is dragged would hold up every frame */
+      var feature = map.isMoving() ? null : found(event), t = meta(plot).tiles;
       tip.hidden = !feature || !t;
       if (tip.hidden) { return; }
-      tip.textContent = feature.properties[t.name] + (feature.properties.n > 1 ? " +" + (feature.properties.n - 1) : "");
-      tip.style.left = event.point.x + TIP_PX + "px";
-      tip.style.top = event.point.y + TIP_PX + "px";
+      show(tip, event, feature.properties[t.name] + (feature.properties.n > 1 ? " +" + (feature.properties.n - 1) : ""));
     });
     map.on("mouseout", function () { tip.hidden = true; });
+  }
+
+  /* ---- features by their state: the geometry stays, a new snapshot brings a class for each ------------------------- */
+  function applyStates(plot, map) {
+    var wanted = meta(plot).states || {};
+    Object.keys(wanted).forEach(function (source) {
+      if (!map.getSource(source)) { return; }
+      var held = plot.statesOf = plot.statesOf || {}, now = wanted[source].of;
+      if (held[source] && held[source].of === now && held[source].style === map.style) { return; }
+      var before = held[source] && held[source].style === map.style ? held[source].of : {};
+      Object.keys(now).forEach(function (id) {
+        var was = before[id], is = now[id];
+        if (!was || was.state !== is.state || was.height !== is.height) { map.setFeatureState({ source: source, id: id }, is); }
+      });
+      Object.keys(before).forEach(function (id) { if (!(id in now)) { map.removeFeatureState({ source: source, id: id }); } });
+      held[source] = { of: now, style: map.style };
+    });
+    if (!Object.keys(wanted).length || plot.statesBound === map) { return; }
+    plot.statesBound = map;
+    var tip = tipOn(map);
+    map.on("mousemove", function (event) {
+      if (map.isMoving()) { tip.hidden = true; return; }
+      var states = meta(plot).states || {};
+      var layers = Object.keys(states).map(function (s) { return states[s].layer; }).filter(function (id) { return map.getLayer(id); });
+      var feature = layers.length ? map.queryRenderedFeatures(event.point, { layers: layers })[0] : null;
+      var own = feature && states[feature.source], words = own && own.words[feature.properties.id];
+      tip.hidden = !words;
+      if (!words) { return; }
+      show(tip, event, [own.name ? feature.properties[own.name] : "", words].filter(Boolean).join(" · "));
+    });
+    map.on("mouseout", function () { tip.hidden = true; });
+  }
+
+  function tipOn(map) {
+    var tip = document.createElement("div");
+    tip.className = "map-tip";
+    tip.hidden = true;
+    map.getContainer().appendChild(tip);
+    return tip;
+  }
+  function show(tip, event, words) {
+    tip.textContent = words;
+    tip.style.left = event.point.x + TIP_PX + "px";
+    tip.style.top = event.point.y + TIP_PX + "px";
   }
 
   setInterval(function () {
     document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
       var map = mapOf(plot);
-      if (map) { applyGroups(plot, map); applyTiles(plot, map); }
+      if (map) { applyGroups(plot, map); applyTiles(plot, map); applyStates(plot, map); }
     });
   }, 250);
 }());

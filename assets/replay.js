@@ -3,6 +3,8 @@
 (function () {
   "use strict";
   var CHUNK = 6, AHEAD = 3, SPEEDS = [1, 2, 4, 8], BASE_MS = 1000, ADDRESS_MS = 400;
+  /* a wall holds its last hour longer (data_pipeline/cities/wall.py) */
+  var WALL_HELD_MS = 6000, WALL_LOOK_MS = 200, WALL_RETRY_MS = 15000;
   var LENGTH = { hour: 24, day: 31, month: 12 };
   var player = null;
 
@@ -51,9 +53,10 @@
     return made;
   }
 
-  function fetched(path, search, step, mode, from, n, have) {
+  function fetched(path, search, step, mode, from, n, have, span) {
     var q = new URLSearchParams({ path: path, search: search, step: step, mode: mode, n: n });
     if (from) { q.set("from", from); }
+    if (span) { q.set("span", span); }
     if (have) { q.set("have", have); }
     return fetch("/view/frames?" + q.toString(), { credentials: "same-origin" }).then(function (answer) {
       return answer.json().then(function (body) {
@@ -116,7 +119,9 @@
     var chunk = Math.floor(i / CHUNK), self = this;
     if (i < 0 || i >= this.ends.length || this.loading[chunk]) { return this.loading[chunk] || Promise.resolve(); }
     var first = chunk * CHUNK, n = Math.min(CHUNK, this.ends.length - first);
-    this.loading[chunk] = fetched(this.path, this.search, this.step, this.mode, this.ends[first], n, brain().key()).then(function (frames) {
+    /* the whole window goes along: all its frames share the classes of the map */
+    var span = this.ends[0] + "/" + this.ends[this.ends.length - 1];
+    this.loading[chunk] = fetched(this.path, this.search, this.step, this.mode, this.ends[first], n, brain().key(), span).then(function (frames) {
       frames.forEach(function (frame) { self.frames[frame.at] = frame; });
       self.paintLoaded();
     }).catch(function (error) { delete self.loading[chunk]; throw error; });
@@ -237,10 +242,11 @@
   };
 
   function onPage() {
-    var box = byId("replay-controls"), on = new URLSearchParams(location.search);
+    var box = byId("replay-controls"), on = new URLSearchParams(location.search), wall = document.querySelector(".wall[data-replay-hours]");
+    if (wall && !onWall) { playLast(Number(wall.dataset.replayHours), Number(wall.dataset.hourMs)); return; }
     if (!byId("replay")) {
       if (player) { player.pause(); player = null; }
-      if (!scene) { brain().hold(false); }
+      if (!onWall) { brain().hold(false); }
       return;
     }
     brain().hold(true);
@@ -258,26 +264,34 @@
     player.need(player.index()).catch(function () { player.say(player.words.failedWords); });
   }
 
-  /* ---- for a wall: the newest hours once, then `done()`; each frame is told to `onFrame({at, words})` -------------- */
-  var scene = null;
-  function playLast(hours, frameMs, onFrame, done) {
-    var mine = scene = {};
-    fetched(location.pathname, brain().search(), "hour", "happened", "", hours, brain().key()).then(function (frames) {
-      var i = 0;
+  /* ---- on a wall: the newest hours over and over; in a frame of the stage they run once the frame is shown ---------- */
+  var onWall = false;
+  function playLast(hours, hourMs) {
+    var root = document.documentElement, frames = [], at = 0;
+    onWall = true;
+    function read() {
+      return fetched(location.pathname, brain().search(), "hour", "happened", "", hours, brain().key(), "").then(function (found) { frames = found; });
+    }
+    function next() {
+      if (at >= frames.length) { again(); return; }
+      if (at && root.dataset.framed === "yes" && root.dataset.shown !== "yes") { setTimeout(next, WALL_LOOK_MS); return; }
       brain().hold(true);
-      (function next() {
-        if (scene !== mine) { return; }
-        if (i >= frames.length) { stopScene(); if (done) { done(); } return; }
-        brain().show(frames[i].view);
-        if (onFrame) { onFrame({ at: frames[i].at, words: frames[i].words }); }
-        i += 1;
-        setTimeout(next, frameMs);
-      }());
-    }).catch(function () { stopScene(); if (done) { done(); } });
-    return stopScene;
+      brain().show(frames[at].view);
+      root.dataset.replay = "playing";
+      at += 1;
+      setTimeout(next, hourMs + (at === frames.length ? WALL_HELD_MS : 0));
+    }
+    /* the server may be gone: then the hours that are here are played again */
+    function again() {
+      at = 0;
+      read().catch(function () {}).then(function () {
+        if (frames.length) { next(); return; }
+        root.dataset.replay = "failed";
+        setTimeout(again, WALL_RETRY_MS);
+      });
+    }
+    again();
   }
-  function stopScene() { if (scene) { scene = null; brain().hold(false); } }
-  window.cityReplay = { playLast: playLast };
 
   (function wait() { if (brain()) { brain().onPage(onPage); onPage(); } else { setTimeout(wait, 30); } }());
 }());

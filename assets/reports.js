@@ -27,13 +27,18 @@
     }
   }
 
+  /* {name}, or {name:day|days} by its number, as components/i18n.py fills them */
   function filled(text, values) {
-    return (text || "").replace(/\{(\w+)\}/g, function (all, name) { return name in values ? String(values[name]) : all; });
+    return (text || "").replace(/\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g, function (all, name, one, many) {
+      if (!(name in values)) { return all; }
+      return one === undefined ? String(values[name]) : String(values[name]) === "1" ? one : many;
+    });
   }
 
-  /* a finding of the checks, or a refusal, in the language of the page */
+  /* a finding of the checks, or a refusal, in the language of the page; review.js says its own with it, too */
   function sentence(finding, words, labels) {
     var args = Object.assign({}, finding.args);
+    labels = labels || {};
     ["got", "before"].forEach(function (name) { if (words["stage." + args[name]]) { args[name] = words["stage." + args[name]]; } });
     ["name", "wanted"].forEach(function (name) { args[name] = labels[args[name]] || words["field." + args[name]] || args[name]; });
     if (args.state) { args.state = words["state." + args.state] || args.state; }
@@ -152,6 +157,7 @@
       send("/upload", body, true).then(function (answer) {
         if (!answer.body.rows) { refused(answer); return; }
         form.reset();
+        if (!answer.body.rows.length) { tell(words["act.nothing_filled"], "warn"); return; }
         var rows = answer.body.rows.filter(function (row) { return row.problems.length; }).map(function (row) {
           var problems = row.problems.map(function (problem) { return sentence(problem, words, labels); }).join(words["act.and"]);
           return { level: "error", text: filled(words["act.row"], { row: row.row, subject_id: row.subject_id, problems: problems }) };
@@ -179,7 +185,7 @@
     }
 
     var asks = props.action === "submit" && state.tone !== "good" && state.findings.length > 0 && state.findings.every(function (f) { return f.level === "warning"; });
-    return h("form", { id: props.id, className: "report-form " + (props.className || ""), onSubmit: submitted, "data-action": props.action },
+    return h("form", { key: props.id, id: props.id, className: "report-form " + (props.className || ""), onSubmit: submitted, "data-action": props.action },
       h("div", { className: "form-fields" }, fields.map(function (field) { return Field(h, field, props.id); })),
       h("div", { className: "form-answer is-" + (state.tone || "plain"), role: "status" },
         state.text ? h("p", null, state.text) : null,
@@ -190,7 +196,7 @@
       })));
   }
 
-  window.city_brain = Object.assign(window.city_brain || {}, { ActionForm: ActionForm });
+  window.city_brain = Object.assign(window.city_brain || {}, { ActionForm: ActionForm, sentence: sentence });
   look();
   window.addEventListener("pageshow", look);
 }());

@@ -11,13 +11,17 @@
 
   function read(answer) {
     return answer.json().then(function (body) {
-      if (!answer.ok) { throw Object.assign(new Error(body.error || String(answer.status)), { status: answer.status, hint: body.hint }); }
+      if (!answer.ok) { throw Object.assign({}, body, { status: answer.status }); }
       return body;
     });
   }
 
+  /* why it was refused, in the language of the page where its code has a sentence (data-refusals of the page) */
   function reason(words, error) {
-    return words.replace("{reason}", error.message + (error.hint ? " — " + error.hint : ""));
+    var box = document.querySelector("[data-refusals]"), known = box ? JSON.parse(box.dataset.refusals) : {};
+    var plain = error.error || error.message || String(error.status || "");
+    var said = error.code ? window.city_brain.sentence({ code: error.code, args: error.facts, message: "" }, known) : "";
+    return words.replace("{reason}", said || plain + (error.hint ? " — " + error.hint : ""));
   }
 
   document.addEventListener("submit", function (event) {
@@ -51,7 +55,7 @@
     function fail(error) { words.textContent = reason(say.failed, error); }
     function follow(job) {
       bar.value = job.share;
-      if (job.state === "failed") { fail(new Error(job.error)); return; }
+      if (job.state === "failed") { fail(job); return; }
       if (job.state !== "done") {
         words.textContent = say[job.step] || say.gather;
         fetch(API + "/briefs/" + job.id + "?wait=1", { credentials: "same-origin", cache: "no-store" }).then(read).then(follow).catch(fail);

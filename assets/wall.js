@@ -65,6 +65,8 @@
       if (!grid) { return false; }
       appeared = appeared || Date.now();
       if (Date.now() - appeared > DRAWN_MS) { return true; }
+      /* a scene that plays the past begins with its first hour, never with the present (assets/replay.js) */
+      if (document.querySelector(".wall[data-replay-hours]") && !root.dataset.replay) { return false; }
       return Array.prototype.every.call(document.querySelectorAll(".map-graph"), function (box) {
         if (!box.getBoundingClientRect().width) { return true; }
         var plot = box.querySelector(".js-plotly-plot"), sub = plot && plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot;
@@ -145,7 +147,7 @@
 
     function mark() {
       var inner = shown && inside(shown);
-      if (inner) { inner.documentElement.dataset.paused = paused ? "yes" : "no"; }
+      if (inner) { inner.documentElement.dataset.paused = paused ? "yes" : "no"; inner.documentElement.dataset.shown = "yes"; }
     }
 
     function step(by) { show((at + by + scenes.length) % scenes.length, "turn"); }

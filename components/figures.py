@@ -40,9 +40,10 @@ def kpi_card(
     elif outside:
         foot.append(mark(outside, "alert" if bad else "plain"))
     else:
-        period = formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)
         # a card has little room: the ends of the interval, what they are as the title
-        said, full = (" · ".join(w for w in (period, formats.interval_words(reading, lang, brief=brief)) if w) for brief in (True, False))
+        said, full = (" · ".join(filter(None, (
+            formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive, brief=brief),
+            formats.interval_words(reading, lang, brief=brief)))) for brief in (True, False))  # fmt: skip
         foot.append(html.Span(said, className="kpi-period", title=full))
     return html.Button(
         [
@@ -111,7 +112,8 @@ def figure_block(card: Card, metric: Metric, tz: ZoneInfo, lang: Lang, now_utc: 
     value = formats.figure(reading.value, metric.unit, metric.decimals, lang)
     side = strip.deviation(reading.value, card.band) if usable(reading) else 0
     bad = strip.is_bad(side, metric.better)
-    words = formats.status_words(reading, tz, lang, now_utc) or [formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive)]
+    words = formats.status_words(reading, tz, lang, now_utc) or [
+        formats.period_words(reading, tz, lang, now_utc, so_far=metric.is_additive, brief=True)]  # fmt: skip
     name = pick(metric.name_zh, metric.name_en, lang)
     says = pick(metric.says_zh, metric.says_en, lang)
     return html.Button(

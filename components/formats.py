@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from components.i18n import Lang, t
+from components.i18n import Lang, pick, t
+from data_pipeline.metrics import metrics
 from data_pipeline.queries.types import Change, Reading
 from data_pipeline.times import to_local
 
@@ -159,15 +160,18 @@ def full_moment(at_utc: datetime | None, tz: ZoneInfo, lang: Lang) -> str:
     return f"{t('time.date', lang, year=local.year, month=local.month, day=local.day)} {local:%H:%M:%S}"
 
 
-def period(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None) -> str:
-    """The period of a reading: `08:00–08:05`, `11月21日`, `2026年10月`."""
+def period(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None, *, brief: bool = False) -> str:
+    """The period of a reading: `08:00–08:05`, `11月21日`, `2026年10月`.
+
+    `brief`: of an hour or less on another day only its beginning, `11月21日 23:40`, for where both do not fit.
+    """
     start, end = to_local(reading.period_start_utc, tz), to_local(reading.period_end_utc, tz)
     grain = reading.grain
     if grain in ("5min", "15min", "hour"):
         day = ""
         if now_utc is None or to_local(now_utc, tz).date() != start.date():
             day = t("time.month_day", lang, month=start.month, day=start.day) + " "
-        return f"{day}{start:%H:%M}–{end:%H:%M}"
+        return f"{day}{start:%H:%M}" if brief and day else f"{day}{start:%H:%M}–{end:%H:%M}"
     if grain == "day":
         if now_utc is not None and to_local(now_utc, tz).year != start.year:
             return t("time.date", lang, year=start.year, month=start.month, day=start.day)
@@ -180,21 +184,21 @@ def period(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None 
     return t(f"time.{grain}", lang, year=start.year, month=start.month)
 
 
-def period_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None, *, so_far: bool = False) -> str:
-    """The period, and for one that is not over that it is not.
+def period_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None, *, so_far: bool = False, brief: bool = False) -> str:
+    """The period, and for one that is not over that it is not; `brief` as in `period`.
 
     `so_far`: the figure adds up over the period, so an open one tells what has come together until now.
     """
     if reading.is_open and so_far:
         return t("state.so_far_today" if reading.grain == "day" else "state.so_far", lang)
-    return period(reading, tz, lang, now_utc)
+    return period(reading, tz, lang, now_utc, brief=brief)
 
 
 def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None) -> list[str]:
     """What must be said beside a figure, most important first; empty for a plain good one."""
     words = []
     if reading.status in ("missing", "suppressed"):
-        words.append(t(f"state.{reading.status}", lang))
+        words.append(_before_its_time(reading, tz, lang) or t(f"state.{reading.status}", lang))
     elif reading.status == "stale":
         late = age(reading.late_s or 0, lang)
         as_of = moment(reading.data_as_of_utc, tz, lang, now_utc)
@@ -207,6 +211,14 @@ def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime |
     if reading.place_approximate:
         words.append(t("state.approximate", lang))
     return [word for word in words if word]
+
+
+def _before_its_time(reading: Reading, tz: ZoneInfo, lang: Lang) -> str:
+    """Why a figure does not exist for so early a period, as its metric declares it; empty where it does."""
+    declared = metrics().get(reading.metric)
+    if declared is None or declared.given_from is None or to_local(reading.period_start_utc, tz).date() >= declared.given_from:
+        return ""
+    return pick(declared.before_zh, declared.before_en, lang)
 
 
 def children_words(reading: Reading, lang: Lang) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal, TypeGuard
 
 from data_pipeline.declare import read_toml
@@ -24,7 +26,7 @@ def catalogue(lang: Lang) -> dict[str, str]:
 
 
 def t(key: str, lang: Lang, **values: Any) -> str:
-    """The text of `key`, with `{names}` filled from `values`.
+    """The text of `key`, with `{names}` filled from `values` (see `fill`).
 
     Raises
     ------
@@ -34,7 +36,21 @@ def t(key: str, lang: Lang, **values: Any) -> str:
     texts = catalogue(lang)
     if key not in texts:
         raise UnknownId("text", f"{lang}:{key}", texts)
-    return texts[key].format(**values) if values else texts[key]
+    return fill(texts[key], values) if values else texts[key]
+
+
+def fill(text: str, values: Mapping[str, Any]) -> str:
+    """`text` with its `{names}` filled; `{n:day|days}` is the first word where `n` is 1, else the second."""
+    return _PLURALS.vformat(text, (), values) if "|" in text else text.format(**values)
+
+
+class _Plurals(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, bar, many = format_spec.partition("|")
+        return (one if str(value) == "1" else many) if bar else super().format_field(value, format_spec)
+
+
+_PLURALS = _Plurals()
 
 
 def has(key: str, lang: Lang) -> bool:

@@ -1,9 +1,19 @@
-"""Why a row was refused, in the words of the reader's language."""
+"""Why a row, or what a person asked for, was refused, in the words of the reader's language."""
 
 from __future__ import annotations
 
 from components.i18n import Lang, has, pick, t
 from data_pipeline.contracts import Check, Column, Contract, Step
+from data_pipeline.errors import CityBrainError
+
+
+def error_words(error: CityBrainError, lang: Lang) -> str:
+    """An error as a page says it: the sentence of its code (`reports.find.*`), else its own English message."""
+    key = f"reports.find.{error.code}"
+    if not error.code or not has(key, lang):
+        return error.message
+    near = error.facts.get("near")
+    return t(key, lang, **error.facts | ({"near": t("reports.find.near", lang, near=near) if near else ""} if "near" in error.facts else {}))
 
 
 def rule_words(rule: str, lang: Lang, contract: Contract | None = None) -> str:

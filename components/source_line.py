@@ -88,43 +88,45 @@ def data_props(source: SourceLine) -> dict[str, Any]:
     return {"data-title": source.title, "data-line": source.line, "data-file": source.file_name}
 
 
-def buttons(source: SourceLine, lang: Lang, class_name: str) -> list[Any]:
-    """PNG and SVG (made in the browser), CSV and XLSX (made by the server)."""
-    found: list[Any] = [
-        html.Button(kind.upper(), className=class_name, **{"data-do": f"picture-{kind}", "aria-label": t("chart.save", lang, kind=kind.upper(), name=source.title)})
-        for kind in PICTURES
-    ]  # fmt: skip
+def buttons(source: SourceLine, lang: Lang, class_name: str, *, id: str = "") -> list[Any]:
+    """PNG and SVG (made in the browser), CSV and XLSX (made by the server). With `id` each is a live region of its own."""
+    def props(kind: str) -> dict[str, Any]:
+        own = {"id": f"{id}-{kind}"} if id else {}
+        return {"className": class_name, **own, "aria-label": t("chart.save", lang, kind=kind.upper(), name=source.title)}
+
+    found: list[Any] = [html.Button(kind.upper(), **props(kind), **{"data-do": f"picture-{kind}"}) for kind in PICTURES]
     if not source.file_query:
         # no rows on the server: the browser writes those of the chart's table
-        found.append(html.Button("CSV", className=class_name, **{"data-do": "table-csv", "aria-label": t("chart.save", lang, kind="CSV", name=source.title)}))
+        found.append(html.Button("CSV", **props("csv"), **{"data-do": "table-csv"}))
     for kind in FILES if source.file_query else ():
-        found.append(html.A(kind.upper(), href=f"/act/figure.{kind}?{source.file_query}", className=class_name, download="",
-                            **{"data-native": "true", "aria-label": t("chart.save", lang, kind=kind.upper(), name=source.title)}))  # fmt: skip
+        found.append(html.A(kind.upper(), href=f"/act/figure.{kind}?{source.file_query}", download="", **props(kind), **{"data-native": "true"}))
     return found
 
 
 def chart_tools(source: SourceLine, lang: Lang, *, graph: str, id: str, quiet: bool = False) -> html.Div:
-    """The line below a chart, its table and its downloads. `graph`: id of the graph they belong to.
+    """The line below a chart, its table and its downloads. `graph`: id of the graph they belong to; `id`: of the line's live region.
 
     `quiet` shows the line only where the data are late: for charts with little room, whose box says the rest.
 
-    The table is filled by the browser from the chart's own points when it is opened, so it costs nothing until then.
+    Only the line and what the buttons lead to follow the data, each as a region of its own: an open menu or table
+    stays open under the hand while figures renew themselves. The table is filled by the browser from the chart's own
+    points when it is opened, and follows them while it is open.
     """
     return html.Div(
         [
-            html.Span(source.line, className=f"chart-says{' is-late' if source.late else ' is-quiet' if quiet else ''}", title=source.line),
+            html.Span(source.line, id=id, className=f"chart-says{' is-late' if source.late else ' is-quiet' if quiet else ''}", title=source.line,
+                      **data_props(source)),
             html.Details(
                 [html.Summary(t("chart.table", lang)),
-                 html.Div(className="chart-table-body", tabIndex="0", role="region", **{"aria-label": source.title, "data-when": t("chart.when", lang)})],
+                 html.Div(id=f"{id}-rows", className="chart-table-body", tabIndex="0", role="region", **{"aria-label": source.title, "data-when": t("chart.when", lang)})],
                 className="chart-table",
             ),
             html.Details(
                 [html.Summary(icon("download"), className="tool-button", title=t("chart.download", lang), **{"aria-label": t("chart.download", lang)}),
-                 html.Div(buttons(source, lang, "menu-item"), className="chart-menu-list")],
+                 html.Div(buttons(source, lang, "menu-item", id=id), className="chart-menu-list")],
                 className="chart-menu",
             ),
         ],
-        id=id,
         className="chart-tools",
-        **{"data-graph": graph, **data_props(source)},
+        **{"data-graph": graph},
     )  # fmt: skip

@@ -20,6 +20,7 @@ def table(
     caption: str = "",
     numeric: Sequence[int] = (),
     class_name: str = "",
+    first: int = 0,
 ) -> html.Div:
     """Rows as an HTML table that scrolls in its own box; without rows it says there are none.
 
@@ -31,6 +32,8 @@ def table(
         Cells: text, numbers already formatted, Dash components; None is an em dash.
     numeric : sequence of int
         Columns set right with tabular numerals.
+    first : int
+        On a phone, where a row is a card, rows after this many open by a tap; 0: all are shown.
     """
     own = {"id": id} if id else {}
     if not rows:
@@ -38,16 +41,27 @@ def table(
     right = set(numeric)
     head = html.Thead(html.Tr([html.Th(c, scope="col", className="is-number" if i in right else "")
                                for i, c in enumerate(columns)]))  # fmt: skip
-    body = html.Tbody(
-        [
-            # on a phone a row is a card, and each cell carries its heading
-            html.Tr([html.Td(html.Div("—" if cell is None else cell, className="cell"), className="is-number" if i in right else "",
-                             **{"data-label": columns[i]}) for i, cell in enumerate(row)])
-            for row in rows
-        ]
-    )  # fmt: skip
+    lines = [
+        # on a phone a row is a card, and each cell carries its heading
+        html.Tr([html.Td(html.Div("—" if cell is None else cell, className="cell"),
+                         className=" ".join(["is-number"] * (i in right) + ["is-none"] * (cell is None)),
+                         **{"data-label": columns[i]}) for i, cell in enumerate(row)])
+        for row in rows
+    ]  # fmt: skip
+    bodies = [html.Tbody(lines)]
+    if first and len(lines) > first + 1:
+        rest = len(lines) - first
+        bodies = [html.Tbody(lines[:first]), fold_body([t("table.more", lang, n=rest)], lines[first:], len(columns), is_open=False)]
     parts = [html.Caption(caption)] if caption else []
-    return html.Div(html.Table([*parts, head, body]), className=f"table-box {class_name}", **own)
+    return html.Div(html.Table([*parts, head, *bodies]), className=f"table-box {class_name}", **own)
+
+
+def fold_body(head: Sequence[Any], lines: Sequence[html.Tr], columns: int, *, is_open: bool) -> html.Tbody:
+    """A part of a table under a heading that is seen on a phone only, where a tap opens and shuts it (`assets/ledger.js`)."""
+    said = str(is_open).lower()
+    fold = html.Button(list(head), type="button", className="fold-head", **{"aria-expanded": said})
+    top = html.Tr(html.Th(fold, colSpan=columns, scope="rowgroup"), className="group-head")
+    return html.Tbody([top, *lines], **{"data-open": said})
 
 
 def pager(offset: int, shown: int, limit: int, href_of: Any, lang: Lang) -> html.Nav:

@@ -67,6 +67,16 @@ COLORS: dict[Theme, dict[str, str]] = {
         "aqi-4": "#a03329",
         "aqi-5": "#7d3b7c",
         "aqi-6": "#6e2036",
+        "heat-1": "#3a4f86",
+        "heat-2": "#2f7f9c",
+        "heat-3": "#45b08f",
+        "heat-4": "#a8d35f",
+        "heat-5": "#f7e463",
+        "road-1": "#4fb8a0",
+        "road-2": "#a5d06a",
+        "road-3": "#f0cf58",
+        "road-4": "#f2953f",
+        "road-5": "#ff6b5e",
     },
     "light": {
         "bg": "#f3f1ea",
@@ -116,12 +126,28 @@ COLORS: dict[Theme, dict[str, str]] = {
         "aqi-4": "#ee9d90",
         "aqi-5": "#d3a5d1",
         "aqi-6": "#c98f9d",
+        "heat-1": "#dfe8a6",
+        "heat-2": "#9ccf8d",
+        "heat-3": "#48a990",
+        "heat-4": "#2a7594",
+        "heat-5": "#2d4480",
+        "road-1": "#0f7a66",
+        "road-2": "#4f7d1a",
+        "road-3": "#9a6a00",
+        "road-4": "#c24e0a",
+        "road-5": "#a3161f",
     },
 }
 
 # several areas in one chart, in this order; a dash goes with each so that the lines differ without colour
 SERIES: tuple[tuple[str, str], ...] = (("series", "solid"), ("series-2", "dot"), ("series-3", "dash"), ("series-4", "dashdot"),
                                        ("series-5", "longdash"), ("series-6", "longdashdot"))  # fmt: skip
+
+# the five states of a road section, best first; width and dash go with the colour
+ROADS: tuple[str, ...] = ("road-1", "road-2", "road-3", "road-4", "road-5")
+
+# cells of a heat map, low to high: lightness alone tells them apart
+HEAT: tuple[str, ...] = ("heat-1", "heat-2", "heat-3", "heat-4", "heat-5")
 
 RAMP: tuple[str, ...] = ("ramp-1", "ramp-2", "ramp-3", "ramp-4", "ramp-5")
 
@@ -166,6 +192,7 @@ CONTRAST_PAIRS: tuple[tuple[str, str, float], ...] = (
     ("series", "bg", 3.0),
     ("series", "band", 3.0),
     *((f"series-{i}", ground, 3.0) for i in range(2, 7) for ground in ("bg", "surface")),
+    *((f"road-{i}", ground, 3.0) for i in range(1, 6) for ground in ("land", "bg", "surface")),
     ("boundary", "ramp-5", 3.0),
     ("boundary", "land", 3.0),
 )  # fmt: skip
@@ -176,12 +203,12 @@ def color(token: str, theme: Theme) -> str:
     return COLORS[theme][token]
 
 
-def ramp(n: int, theme: Theme) -> list[str]:
-    """`n` (1–5) colours of the sequential ramp, low to high, spread over its whole length."""
-    if not 1 <= n <= len(RAMP):
-        raise ValueError(f"ramp has 1 to {len(RAMP)} classes, got {n}")
-    steps = [round(i * (len(RAMP) - 1) / (n - 1)) for i in range(n)] if n > 1 else [len(RAMP) // 2]
-    return [COLORS[theme][RAMP[step]] for step in steps]
+def ramp(n: int, theme: Theme, tokens: tuple[str, ...] = RAMP) -> list[str]:
+    """`n` (1–5) colours of a sequential ramp, low to high, spread over its whole length."""
+    if not 1 <= n <= len(tokens):
+        raise ValueError(f"ramp has 1 to {len(tokens)} classes, got {n}")
+    steps = [round(i * (len(tokens) - 1) / (n - 1)) for i in range(n)] if n > 1 else [len(tokens) // 2]
+    return [COLORS[theme][tokens[step]] for step in steps]
 
 
 def level_color(level: str, rank: int, of: int, theme: Theme) -> str:

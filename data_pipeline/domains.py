@@ -11,7 +11,7 @@ from pydantic import Field
 from data_pipeline.contracts import contracts
 from data_pipeline.declare import Declared, read_toml, validate
 from data_pipeline.errors import DeclarationError, UnknownId, did_you_mean
-from data_pipeline.metrics import Metric, metrics
+from data_pipeline.metrics import Metric, Unit, metrics
 
 FILE = Path(__file__).parent / "domains.toml"
 
@@ -33,6 +33,23 @@ class SiteLayer(Declared):
         return ".".join((self.dataset, *self.kinds[:1]))
 
 
+class HeatLayer(Declared):
+    """Records by H3 cell over the last `days`: for what happens at more places than dots can tell apart.
+
+    Records are counted, or their column `sum` is added up (`unit`: the word for it). Cells with fewer than `least_n`
+    records are not told, as few cases could point at a person.
+    """
+
+    id: str = Field(pattern=r"[a-z][a-z_]*")
+    dataset: str
+    sum: str = ""
+    unit: Unit = "count"
+    days: int = Field(default=30, ge=1, le=400)
+    least_n: int = Field(default=3, ge=1)
+    zh: str
+    en: str
+
+
 class Section(Declared):
     """Figures that stand together; a figure stands in the first section that names it, by id before dataset before domain."""
 
@@ -44,7 +61,7 @@ class Section(Declared):
 
 
 class DomainGroup(Declared):
-    """One group and its page. `asks_*`: the question it answers; `weak_places`, `neighbours`, `events`: parts only some pages have."""
+    """One group and its page. `asks_*`: the question it answers; `weak_places`, `neighbours`, `events`, `road_states`: parts only some have."""
 
     id: str = Field(pattern=r"[a-z][a-z_]*")
     zh: str
@@ -55,11 +72,13 @@ class DomainGroup(Declared):
     map: tuple[str, ...] = Field(min_length=1)
     composition: str = ""
     sites: tuple[SiteLayer, ...] = ()
+    heat: tuple[HeatLayer, ...] = ()
     without: tuple[str, ...] = ()
     section: tuple[Section, ...] = Field(min_length=1)
     weak_places: bool = False
     neighbours: bool = False
     events: bool = False
+    road_states: bool = False
 
     def section_of(self, metric: Metric) -> Section | None:
         """The section a figure stands in; None where it is not on this page."""
@@ -157,7 +176,20 @@ def _problems(group: DomainGroup) -> list[str]:
         column = kind_column(layer.dataset)
         allowed = (contract.columns[column].values or ()) if column else ()
         found += [f"{group.id}: {layer.dataset} knows no kind {k!r}{_near(k, allowed)}" for k in layer.kinds if k not in allowed]
-    return found
+    return found + [problem for heat in group.heat for problem in _heat_problems(group, heat)]
+
+
+def _heat_problems(group: DomainGroup, heat: HeatLayer) -> list[str]:
+    """A heat layer counts records at points: its dataset must have such, and the column it adds up must be a number."""
+    declared = contracts().get(heat.dataset)
+    if declared is None:
+        return [f"{group.id}: heat {heat.id}: unknown dataset {heat.dataset!r}{_near(heat.dataset, contracts())}"]
+    if declared.kind == "register" or not {"site", "point"} & set(declared.place):
+        return [f"{group.id}: heat {heat.id}: {heat.dataset!r} has no records at sites or points"]
+    numbers = [name for name, column in declared.columns.items() if column.type in ("integer", "float")]
+    if heat.sum and heat.sum not in numbers:
+        return [f"{group.id}: heat {heat.id}: {heat.sum!r} is no number of {heat.dataset}{_near(heat.sum, numbers)}"]
+    return []
 
 
 def kind_column(dataset: str) -> str:

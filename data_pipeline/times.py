@@ -8,6 +8,7 @@ periods start at local midnight, shorter ones at whole multiples of the local cl
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +17,7 @@ from data_pipeline.errors import UsageError
 Grain = Literal["5min", "15min", "hour", "day", "week", "month", "quarter", "year"]
 GRAINS: tuple[Grain, ...] = ("5min", "15min", "hour", "day", "week", "month", "quarter", "year")
 SUB_DAY_SECONDS: dict[str, int] = {"5min": 300, "15min": 900, "hour": 3600}
+EPOCH = datetime(1970, 1, 1)
 
 
 def now_utc() -> datetime:
@@ -74,8 +76,8 @@ def period_start(moment_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime:
     if grain in SUB_DAY_SECONDS:
         step = SUB_DAY_SECONDS[grain]
         offset = int(local.utcoffset().total_seconds())  # type: ignore[union-attr]
-        epoch = int((moment_utc - datetime(1970, 1, 1)).total_seconds())
-        return datetime(1970, 1, 1) + timedelta(seconds=(epoch + offset) // step * step - offset)
+        epoch = int((moment_utc - EPOCH).total_seconds())
+        return EPOCH + timedelta(seconds=(epoch + offset) // step * step - offset)
     return midnight_utc(day_floor(local.date(), grain), tz)
 
 
@@ -89,6 +91,34 @@ def period_end(start_utc: datetime, grain: Grain, tz: ZoneInfo) -> datetime:
 def midnight_utc(day: date, tz: ZoneInfo) -> datetime:
     """Naive UTC of local midnight at the start of `day`."""
     return to_utc(datetime(day.year, day.month, day.day), tz)
+
+
+def offset_steps(tz: ZoneInfo, first_utc: datetime, last_utc: datetime) -> tuple[list[datetime], list[int]]:
+    """Moments (naive UTC) from which an offset of the local clock (seconds) holds, covering `first_utc` … `last_utc`.
+
+    Looks at every day and halves it where the offset differs; two changes within one day have
+    never been decreed.
+    """
+    step = timedelta(days=1)
+    here = EPOCH + (first_utc - EPOCH) // step * step
+    starts, offsets = [here], [_offset_s(here, tz)]
+    while here <= last_utc:
+        after = here + step
+        if _offset_s(after, tz) != offsets[-1]:
+            low, high = here, after
+            while high - low > timedelta(seconds=1):
+                middle = low + (high - low) / 2
+                middle = middle.replace(microsecond=0)
+                low, high = (middle, high) if _offset_s(middle, tz) == offsets[-1] else (low, middle)
+            starts.append(high)
+            offsets.append(_offset_s(after, tz))
+        here = after
+    return starts, offsets
+
+
+@lru_cache(maxsize=65_536)
+def _offset_s(moment_utc: datetime, tz: ZoneInfo) -> int:
+    return int(to_local(moment_utc, tz).utcoffset().total_seconds())  # type: ignore[union-attr]
 
 
 def service_start_utc(day: date, tz: ZoneInfo) -> datetime:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 
 import h3.api.basic_int as h3
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 DEFAULT_RESOLUTION = 9
@@ -68,6 +70,23 @@ def cell_outline(text: str) -> list[tuple[float, float]]:
     """The border of a cell given in hexadecimal spelling, as (lon, lat) in WGS84 degrees, closed."""
     corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(h3.str_to_int(text))]
     return [*corners, corners[0]]
+
+
+def parents_text(cells: Sequence[int], resolution: int) -> list[str]:
+    """The cell of a coarser resolution that holds each cell, in hexadecimal spelling."""
+    return [h3.int_to_str(h3.cell_to_parent(cell, resolution)) for cell in cells]
+
+
+def covering(shape: shapely.Geometry, resolution: int) -> list[str]:
+    """The cells (hexadecimal, sorted) that touch a shape in WGS84 degrees; none for an empty one.
+
+    A cell counts where any part of it lies inside.
+    """
+    found: set[int] = set()
+    for part in shapely.get_parts(shape):
+        if part.geom_type == "Polygon" and not part.is_empty:
+            found.update(h3.h3shape_to_cells_experimental(h3.geo_to_h3shape(shapely.geometry.mapping(part)), resolution, contain="overlap"))
+    return sorted(h3.int_to_str(cell) for cell in found)
 
 
 def parent_text(text: str, resolution: int) -> str:

@@ -21,7 +21,8 @@ from components.i18n import DEFAULT_LANG, Lang, pick
 from components.theme import DEFAULT_THEME, Theme
 from data_pipeline.cities import Area, Pack
 from data_pipeline.errors import UnknownId
-from data_pipeline.times import local_day
+from data_pipeline.queries.types import Reading
+from data_pipeline.times import Grain, local_day
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
@@ -36,6 +37,7 @@ class PageRequest:
     """What an address asks for: page arguments, parameters, language, theme, and the moment of asking.
 
     Looking back (`past`), `queries` answer as of that moment and `now_utc` is it: a page need not know.
+    `span(metric, parent, grain, level)`: what a map shows in all frames of the replay the moment belongs to.
     """
 
     queries: Queries
@@ -48,6 +50,13 @@ class PageRequest:
     theme: Theme
     now_utc: datetime
     past: Rewound | None = None
+    span: Callable[[str, str, Grain, str | None], list[Reading]] | None = None
+
+    def alike(self, readings: Sequence[Reading], parent: str, level: str | None) -> Sequence[Reading]:
+        """The readings from which a map of `readings` takes its classes and its unit: those of all frames of a replay, else its own."""
+        if self.span is None or not readings:
+            return readings
+        return self.span(readings[0].metric, parent, readings[0].grain, level)
 
     @property
     def today(self) -> date:

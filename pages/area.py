@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import shapely
 from dash import html
 
 from components import cells, sentence, source_line, table, ticker
@@ -16,14 +15,15 @@ from components.ids import live_id
 from components.maps import city_map, dots, frame
 from data_pipeline.cities import Area
 from data_pipeline.contracts import contract, contracts
+from data_pipeline.domains import overview_rank
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Event, Reading, Site
 from pages import Page, PageRequest, View, overview
 from pages import area_figures as af
 from pages.plan import area as plan_area
-from pages.serving import basemap, download, shell
+from pages.serving import basemap, download, overlays, shell
 
-MAX_TICKER, SITES_SHOWN, MAX_DOTS, MAX_ATTRIBUTES = 6, 12, 4000, 3
+MAX_TICKER, SITES_SHOWN, MANY_DOTS, MAX_ATTRIBUTES, MAX_SIBLINGS = 6, 12, 600, 3, 7
 
 
 def build(request: PageRequest) -> View:
@@ -47,7 +47,7 @@ def build(request: PageRequest) -> View:
         body.append(
             html.Div(
                 [
-                    _map(request, area, [m for _, m in cards.values()], chosen, readings, events, sites),
+                    _map(request, area, [m for c, m in cards.values() if c.reading.value is not None or m.id == chosen.id], chosen, readings, events, sites),
                     html.Div([af.ranks(request, area, chosen, readings)], className="area-side"),
                     html.Div([af.course(request, area, chosen), _events(request, area, events)],
                              className="area-side"),
@@ -126,33 +126,32 @@ def _map(
     # an area without parts is seen among its neighbours
     margin = 0.06 if city.children(area.id) else 0.6
     box = dots.padded(tuple(shape.bounds) if shape is not None else city.bbox, margin)
-    base = dots.focused(basemap.base_map(request), box)
+    roads = overlays.road_states(request, chosen)
+    base = dots.focused(basemap.base_map(request, overlays=overlays.groups(roads)), box)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in parts if a.centroid]
+    together = af.part_readings_alike(request, area, readings)
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
                                  events=events, revision=f"area-{area.id}", show_values=len(parts) <= 4,
-                                 switched=request.params.get("layers", ""))  # fmt: skip
-    figure = dots.with_outline(figure, shapely.geometry.mapping(shape) if shape is not None else None, request.theme,
-                               dashed=area.approximate)  # fmt: skip
+                                 switched=request.params.get("layers", ""), together=together)  # fmt: skip
+    figure = dots.with_outline(figure, f"/geo/{city.id}/over/areas-{area.level}.geojson", area.id, request.theme, dashed=area.approximate)
     dataset = site_dataset(request, sites)
-    shown = [s for s in sites if s.dataset == dataset][:MAX_DOTS]
-    figure = dots.with_sites(figure, shown, lambda s: request.href(f"/site/{s.site_id}", city=city.id),
-                             lambda s: f"<b>{site_name(request, s)}</b>", request.theme)  # fmt: skip
+    dots_n = sum(s.dataset == dataset and s.lon is not None for s in sites)
+    if dots_n:
+        figure = dots.with_tiles(figure, overlays.tiles_url(request, dataset, area.id), overlays.site_url(request), request.theme, lang)
+    figure = overlays.with_roads(request, figure, roads)
     switch = overview.switch(overview.map_metrics(metrics), chosen, lang, lambda m: request.href(metric=m.id, grain=None))
-    siblings = [
-        html.A(pick(m.name_zh, m.name_en, lang), href=request.href(metric=m.id, grain=None),
-               className="is-active" if m.id == chosen.id else "")
-        for m in metrics if m.domain == chosen.domain
-    ]  # fmt: skip
-    scale = city_map.classes(chosen, readings, request.theme, lang)
+    siblings = _siblings(request, [m for m in metrics if m.domain == chosen.domain], chosen)
+    scale = city_map.classes(chosen, together, request.theme, lang)
     return html.Section(
         [
             html.Nav(switch, className="map-switch", id=live_id("area-switch"), **{"aria-label": t("map.metric", lang)}),
             html.Nav(siblings, className="tabs area-metrics", id=live_id("area-metrics"), **{"aria-label": t("map.metric", lang)}),
             frame.map_box(figure, lang, id=live_id("area-map")),
             html.Footer(
-                [city_map.legend(scale, readings, chosen, lang, id=live_id("area-legend")),
-                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("area-map-layers")),
-                 html.Div(_map_notes(request, level, readings, len(shown)), id=live_id("area-notes"), className="map-notes"),
+                [city_map.legend(scale, together, chosen, lang, id=live_id("area-legend")),
+                 overlays.road_legend(request, figure, roads, id=live_id("area-road-legend")),
+                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("area-map-layers"), overlays=overlays.groups(roads)),
+                 html.Div(_map_notes(request, level, readings, dots_n), id=live_id("area-notes"), className="map-notes"),
                  source_line.chart_tools(download.areas_source(request, chosen, area, af.part_grain(parts, chosen), level, readings), lang,
                                          graph=live_id("area-map"), id=live_id("area-map-tools"), quiet=True)],
                 className="map-foot",
@@ -163,11 +162,26 @@ def _map(
     )  # fmt: skip
 
 
+def _siblings(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> list[Any]:
+    """The other figures of the domain: the first in a row, the rest behind one word."""
+    def link(metric: Metric) -> html.A:
+        return html.A(pick(metric.name_zh, metric.name_en, request.lang), href=request.href(metric=metric.id, grain=None),
+                      className="is-active" if metric.id == chosen.id else "")  # fmt: skip
+
+    first = sorted(metrics, key=lambda m: (m.id != chosen.id, overview_rank(m)))[:MAX_SIBLINGS]
+    rest = [m for m in metrics if m not in first]
+    row: list[Any] = [link(m) for m in metrics if m in first]
+    if rest:
+        more = html.Summary(t("area.more_figures", request.lang, n=len(rest)))
+        row.append(html.Details([more, html.Div([link(m) for m in rest])], className="map-more"))
+    return row
+
+
 def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], dots_drawn: int) -> list[Any]:
     city, lang = request.city, request.lang
     notes: list[str] = []
-    if dots_drawn == MAX_DOTS:
-        notes.append(t("area.dots_capped", lang, n=number(MAX_DOTS, 0)))
+    if dots_drawn > MANY_DOTS:
+        notes.append(t("map.dots_grouped", lang, n=number(dots_drawn, 0)))
     layer = city.layer_of(level)  # type: ignore[arg-type]
     if layer and city.layers[layer].approximate:
         notes.append(t("area.sketch_lines", lang))

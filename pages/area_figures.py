@@ -173,6 +173,12 @@ def part_readings(request: PageRequest, area: Area, metric: Metric) -> list[Read
     return request.queries.by_area(metric.id, area.parent, grain, level=area.level)
 
 
+def part_readings_alike(request: PageRequest, area: Area, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """The readings that give the map of `part_readings` its classes: in a replay those of all its frames."""
+    whole = bool(request.city.children(area.id))
+    return request.alike(readings, area.id if whole or area.parent is None else area.parent, None if whole else area.level)
+
+
 def part_grain(areas: Sequence[Area], metric: Metric) -> Grain:
     """The grain at which areas are compared: the metric's own; townships are not kept below an hour."""
     if metric.base_grain in ("5min", "15min") and any(a.level == "township" for a in areas):

@@ -272,7 +272,8 @@ def _dates(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> M
     parts = city.children(area.id)
     level = parts[0].level
     sides = [q.by_area(chosen.id, area.id, two.grain, start, level=level) for start in two.starts]
-    scale = city_map.classes(chosen, [*sides[0], *sides[1]], request.theme, lang)
+    together = [*sides[0], *sides[1]]
+    scale = city_map.classes(chosen, together, request.theme, lang)
     changes = {now.area: pairs.change_between(chosen, before, now) for before, now in zip(*sides, strict=True)}
     names = _names(request, [side[0] for side in sides])
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in parts if a.centroid]
@@ -280,7 +281,7 @@ def _dates(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> M
     maps = []
     for name, side, which in zip(names, sides, "ab", strict=True):
         figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, side, chosen, request.theme, lang,
-                                     revision=f"compare-{city.id}", scale=scale)  # fmt: skip
+                                     revision=f"compare-{city.id}", together=together)  # fmt: skip
         source = download.areas_source(request, chosen, area, two.grain, level, side)
         maps.append(html.Div([html.H2(name, id=live_id(f"compare-name-{which}")), frame.map_box(figure, lang, id=live_id(f"compare-map-{which}"), label=name),
                               side_by_side.chart_tools(source, lang, graph=live_id(f"compare-map-{which}"), id=live_id(f"compare-map-{which}-tools"))],
@@ -295,7 +296,7 @@ def _dates(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -> M
         html.Section(
             [
                 html.Div(maps, className="compare-maps", **{"data-together": "maps"}),
-                html.Footer([city_map.legend(scale, [*sides[0], *sides[1]], chosen, lang, id=live_id("compare-legend")),
+                html.Footer([city_map.legend(scale, together, chosen, lang, id=live_id("compare-legend")),
                              html.Div([html.Span(t("compare.one_scale", lang)), *frame.credits(city, lang, request.href("/data", city=city.id, show="layers")),
                                        *(html.Span(words) for words in frame.sketches(city, lang, approximate=level == "township"))], className="map-notes")],
                             className="map-foot"),

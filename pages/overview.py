@@ -19,7 +19,7 @@ from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Card, Event
 from data_pipeline.times import SUB_DAY_SECONDS, Grain
 from pages import Page, PageRequest, View
-from pages.serving import basemap, download, shell
+from pages.serving import basemap, download, overlays, shell
 
 MAX_KPIS, MAX_ROWS, MAX_RANKED, MAX_TICKER, TARGETS_SHOWN = 10, 3, 10, 5, 4
 MAX_EXCEPTIONS = 8
@@ -177,11 +177,14 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
     zones = city.children(city.city_area.id, level="zone")
     zone_readings = q.by_area(chosen.id, city.city_area.id, figure_grain(chosen), level="zone") if zones else []
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in children if a.centroid]
-    base = basemap.base_map(request)
+    roads = overlays.road_states(request, chosen)
+    base = basemap.base_map(request, overlays=overlays.groups(roads))
     name = pick(chosen.name_zh, chosen.name_en, lang)
+    together = request.alike(readings, city.city_area.id, level)
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 events=events, revision=f"map-{city.id}", switched=request.params.get("layers", ""))  # fmt: skip
-    scale = city_map.classes(chosen, readings, request.theme, lang)
+                                 events=events, revision=f"map-{city.id}", switched=request.params.get("layers", ""), together=together)  # fmt: skip
+    figure = overlays.with_roads(request, figure, roads)
+    scale = city_map.classes(chosen, together, request.theme, lang)
     names = {a.id: request.name(a) for a in (*children, *zones)}
     ranks: list[Any] = [
         figures.figure_block(q.card(chosen.id, city.city_area.id, figure_grain(chosen)), chosen, city.tz, lang, request.now_utc, region="map-city"),
@@ -203,8 +206,9 @@ def _map(request: PageRequest, metrics: Sequence[Metric], chosen: Metric | None,
             frame.map_box(figure, lang, id=live_id("map"), label=f"{t('map.title', lang)} · {name}"),
             html.Footer(
                 [
-                    city_map.legend(scale, readings, chosen, lang, id=live_id("legend")),
-                    basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("map-layers")),
+                    city_map.legend(scale, together, chosen, lang, id=live_id("legend")),
+                    overlays.road_legend(request, figure, roads, id=live_id("road-legend")),
+                    basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("map-layers"), overlays=overlays.groups(roads)),
                     html.Div(_map_notes(request, level, bool(zones)), className="map-notes"),
                     source_line.chart_tools(download.areas_source(request, chosen, city.city_area, figure_grain(chosen), level, readings), lang,
                                             graph=live_id("map"), id=live_id("map-tools"), quiet=True),

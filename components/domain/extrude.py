@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from components.i18n import Lang
 from components.maps.city_map import class_of, classes
-from components.theme import Theme
+from components.theme import Theme, color
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Reading
 
@@ -20,38 +20,39 @@ METRES_A_DEGREE = 111_320
 
 
 def extruded(
-    figure: dict[str, Any], shapes: Mapping[str, Mapping[str, Any]], readings: Sequence[Reading], metric: Metric, theme: Theme, lang: Lang,
+    figure: dict[str, Any], url: str, readings: Sequence[Reading], metric: Metric, theme: Theme, lang: Lang,
+    together: Sequence[Reading] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The figure with every area as a block in the colour of its class; an area without a value stays flat.
 
     Heights run in proportion from the lower of 0 and the least value, so that twice the height of two positive
-    values is twice the value (but for the least rise).
+    values is twice the value (but for the least rise). Only heights travel with a new snapshot, not the shapes.
 
     Parameters
     ----------
-    shapes : area id → GeoJSON geometry (WGS84)
+    url : address of the areas' shapes (GeoJSON with `id`) on this server
+    together : the readings of all maps that share their classes with this one; else `readings`
     """
-    scale = classes(metric, readings, theme, lang)
-    values = {r.area: r.value for r in readings if r.value is not None and r.area in shapes}
+    scale = classes(metric, readings if together is None else together, theme, lang)
+    values = {r.area: r.value for r in readings if r.value is not None}
     west, _, east, _ = figure["layout"]["meta"]["bbox"]
     tallest_m = (east - west) * METRES_A_DEGREE * TALLEST_SHARE
     floor = min(0.0, *values.values()) if values else 0.0
     span = max((value - floor for value in values.values()), default=0.0)
-    features = [
-        {
-            "type": "Feature", "geometry": dict(shapes[area]),
-            "properties": {"height": round(tallest_m * (max((value - floor) / span, LEAST_SHARE) if span else LEAST_SHARE)),
-                           "fill": scale[class_of(value, scale)].fill},
-        }
-        for area, value in values.items()
-    ]  # fmt: skip
     drawn = figure["layout"]["map"]
-    drawn["style"]["sources"]["blocks"] = {"type": "geojson", "data": {"type": "FeatureCollection", "features": features}}
+    drawn["style"]["sources"]["blocks"] = {"type": "geojson", "data": url, "promoteId": "id"}
+    flat = color("no-data", theme)
+    fills = ["match", ["coalesce", ["feature-state", "state"], -1], *(part for i, one in enumerate(scale) for part in (i, one.fill)), flat]
     drawn["style"]["layers"].append(
         {"id": "blocks", "type": "fill-extrusion", "source": "blocks",
-         "paint": {"fill-extrusion-color": ["get", "fill"], "fill-extrusion-height": ["get", "height"],
+         "paint": {"fill-extrusion-color": fills if scale else flat, "fill-extrusion-height": ["coalesce", ["feature-state", "height"], 0],
                    "fill-extrusion-base": 0, "fill-extrusion-opacity": 0.92, "fill-extrusion-vertical-gradient": True}}
     )  # fmt: skip
+    states = {
+        area: {"state": class_of(value, scale), "height": round(tallest_m * (max((value - floor) / span, LEAST_SHARE) if span else LEAST_SHARE))}
+        for area, value in values.items()
+    }
+    figure["layout"]["meta"].setdefault("states", {})["blocks"] = {"of": states, "words": {}, "name": "", "layer": "blocks"}
     drawn["style"]["light"] = {"anchor": "viewport", "intensity": 0.35, "position": [1.3, 200, 35]}
     drawn.update(pitch=PITCH_DEG, bearing=BEARING_DEG)
     return figure

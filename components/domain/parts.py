@@ -18,12 +18,28 @@ from data_pipeline.queries.judged import Anomaly
 from data_pipeline.queries.types import Card, Reading
 
 Pair = tuple[Card, Metric]
+FOLDED_FROM = 3  # so few figures without data stand among the others
 
 
 def section(name: Any, cards: Sequence[Pair], tz: ZoneInfo, lang: Lang, now_utc: datetime) -> html.Section:
-    """Figures that stand together under `name` (text or a link), a line each; without any it says that the city has no such source."""
-    rows: list[Any] = [figures.figure_row(card, metric, tz, lang, now_utc, region="domain-row") for card, metric in cards]
-    return html.Section([html.H2(name), *(rows or [html.P(t("domains.no_figures", lang), className="note")])], className="domain-section")
+    """Figures that stand together under `name` (text or a link), a line each; without any it says that the city has no such source.
+
+    Where several have had no value for as long as their course goes back, they stand folded at the end.
+    """
+    silent = [pair for pair in cards if is_silent(pair[0])]
+    folded = silent if len(silent) >= FOLDED_FROM else []
+    def rows(pairs: Sequence[Pair]) -> list[Any]:
+        return [figures.figure_row(card, metric, tz, lang, now_utc, region="domain-row") for card, metric in pairs]
+
+    found = rows([pair for pair in cards if pair not in folded])
+    if folded:
+        found.append(html.Details([html.Summary(t("domains.silent", lang, n=len(folded))), *rows(folded)], className="domain-silent"))
+    return html.Section([html.H2(name), *(found or [html.P(t("domains.no_figures", lang), className="note")])], className="domain-section")
+
+
+def is_silent(card: Card) -> bool:
+    """Whether a figure has no value, now or anywhere on its course."""
+    return card.reading.value is None and all(value is None for _, value in card.trend)
 
 
 def is_unusual(card: Card) -> bool:

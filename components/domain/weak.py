@@ -62,10 +62,16 @@ def weak_table(
     )  # fmt: skip
 
 
-def uncovered_places(places: Sequence[PlaceCoverage], lang: Lang, *, limit: int = 6) -> html.Section:
-    """Key places and stretches of lines the model finds least covered."""
+def uncovered_places(places: Sequence[PlaceCoverage], areas: Mapping[str, str], lang: Lang, *, limit: int = 6) -> html.Section:
+    """Key places and stretches of lines the model finds least covered; a stretch (`line@area`) is told with the name of its area."""
+    def called(place: PlaceCoverage) -> str:
+        name, where = pick(place.name, place.name_en, lang), areas.get(place.place_id.partition("@")[2], "")
+        if not name:
+            name = t("domains.nameless", lang, kind=_word("place_kind", place.kind, lang))
+        return t("domains.stretch", lang, name=name, area=where) if where else name
+
     rows: list[Sequence[Any]] = [
-        [pick(p.name, p.name_en, lang) or t("domains.nameless", lang, id=p.place_id), _word("place_kind", p.kind, lang), formats.share(p.share, lang),
+        [called(p), _word("place_kind", p.kind, lang), formats.share(p.share, lang),
          t("domains.covered" if p.is_covered else "domains.uncovered", lang)]
         for p in places[:limit]
     ]  # fmt: skip
@@ -90,10 +96,10 @@ def against_tests(errors: Sequence[ModelError], lang: Lang, *, limit: int = 6) -
     )
 
 
-def with_patches(figure: dict[str, Any], patches: Mapping[str, Any], theme: Theme) -> dict[str, Any]:
-    """The map with the weak patches (GeoJSON, WGS84) drawn as outlines: a place is seen, the figure below stays readable."""
+def with_patches(figure: dict[str, Any], url: str, theme: Theme) -> dict[str, Any]:
+    """The map with the weak patches (GeoJSON at `url`) drawn as outlines: a place is seen, the figure below stays readable."""
     drawn = figure["layout"]["map"]["style"]
-    drawn["sources"]["weak"] = {"type": "geojson", "data": dict(patches)}
+    drawn["sources"]["weak"] = {"type": "geojson", "data": url}
     signal = color("alert", theme)
     drawn["layers"] += [
         {"id": "weak", "type": "fill", "source": "weak", "paint": {"fill-color": signal, "fill-opacity": 0.22}},

@@ -8,7 +8,7 @@ from datetime import date
 
 from components import formats
 from components.i18n import Lang, has, pick, t
-from components.ledger.words import amount, day, join, owner_names
+from components.ledger.words import amount, day, join, owner_names, stage_word
 from data_pipeline.ledger.diff import Change
 
 MOST_NAMED = 3
@@ -41,7 +41,7 @@ def change_words(change: Change, departments: Mapping[str, str], lang: Lang) -> 
 
 
 def _owners(names: Sequence[str], lang: Lang) -> str:
-    more = f" {t('ledger.and_more', lang, n=len(names))}" if len(names) > MOST_NAMED else ""
+    more = f" {t('ledger.and_more', lang, n=len(names) - MOST_NAMED)}" if len(names) > MOST_NAMED else ""
     return (join(names[:MOST_NAMED], lang) + more) or "—"
 
 
@@ -58,7 +58,6 @@ def _value(change: Change, value: str | float | None, departments: Mapping[str, 
         return join(owner_names(value, departments), lang)
     if change.kind == "deadline":
         return day(date.fromisoformat(value), lang)
-    for table in ("ledger.status",) if change.subject == "target" else ("ledger.stage",):
-        if has(f"{table}.{value}", lang):
-            return t(f"{table}.{value}", lang)
-    return value
+    if change.subject != "target":
+        return stage_word(value, lang, change.subject)
+    return t(f"ledger.status.{value}", lang) if has(f"ledger.status.{value}", lang) else value

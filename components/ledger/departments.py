@@ -58,7 +58,7 @@ def board_table(
             _count(board.shared),
         ])  # fmt: skip
     return table([t(f"ledger.dept.{h}", lang) for h in heads], body, lang, numeric=(2, 4, 5, 6, 7, 8, 9, 10),
-                 class_name="wide-table department-table")  # fmt: skip
+                 class_name="wide-table department-table", first=8)  # fmt: skip
 
 
 def sharing(boards: Sequence[DepartmentBoard], words: ListWords) -> html.Div:

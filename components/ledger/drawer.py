@@ -11,13 +11,14 @@ from dash import html
 from components import formats
 from components.i18n import Lang, pick, t
 from components.ledger import printed
-from components.ledger.target import Said, evidence, person, said_words
+from components.ledger.target import Said, evidence, person
 from components.ledger.words import (
     amount,
     day,
     forecast_basis,
     owner_names,
     reason_words,
+    said_words,
     span,
     status_mark,
     target_name,
@@ -43,7 +44,7 @@ def provenance(
     target, pace = row.target, row.pace
     value = amount(pace.actual, target, lang) if pace else t("state.no_data", lang)
     if target.value is None and row.last_report is not None:
-        value = said_words(row.last_report, row, lang) or t("state.no_data", lang)
+        value = said_words(row.last_report, target.unit_zh, target.unit_en, lang)
     elif target.kind == "direction":
         value = printed.target_value(target, lang)
     marks = [status_mark(row.status, lang)]
@@ -123,7 +124,7 @@ def _source(
     parts = [part for name, value in facts if value is not None for part in (html.Dt(t(f"ledger.entry.{name}", lang)), html.Dd(value))]
     found: list[Any] = [html.Section([head, html.Dl(parts, className="terms")])]
     if len(own) > 1:
-        rows = [[formats.moment(s.known_from_utc, tz, lang), said_words(s.entry, row, lang), html.Span(s.entry.author, lang="zh"),
+        rows = [[formats.moment(s.known_from_utc, tz, lang), said_words(s.entry, row.target.unit_zh, row.target.unit_en, lang), html.Span(s.entry.author, lang="zh"),
                  t("ledger.entry.replaced" if s.corrected else "ledger.drawer.in_force", lang)] for s in own]  # fmt: skip
         heads = [t(f"ledger.drawer.{name}", lang) for name in ("known", "said", "author", "state")]
         found.append(html.Section([html.H4(t("ledger.drawer.revisions", lang)), table(heads, rows, lang)]))

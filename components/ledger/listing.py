@@ -9,7 +9,7 @@ from typing import Any
 
 from dash import html
 
-from components.i18n import Lang, t
+from components.i18n import Lang, has, pick, t
 from components.ledger import printed
 from components.ledger.paths import WIDTH, TimeAxis, small_path
 from components.ledger.words import (
@@ -26,11 +26,14 @@ from components.ledger.words import (
     status_word,
     target_name,
 )
+from components.table import fold_body
 from data_pipeline.ledger.types import STATUSES, LedgerTarget
 
 COLUMNS = ("status", "name", "owner", "goal", "actual", "path", "forecast")
 SORTS = ("status", "name", "owner", "goal", "actual", "forecast", "domain")
 NEVER = date(9999, 12, 31)
+NO_DEADLINE = "none"  # the filter for targets without a deadline
+UNFOLDED = 12  # a list up to this long is whole on a phone, too
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,34 @@ def fold(rows: Sequence[LedgerTarget]) -> tuple[list[LedgerTarget], dict[str, li
         if row.target.same_as:
             again.setdefault(row.target.same_as, []).append(row)
     return [row for row in rows if not row.target.same_as], again
+
+
+def narrowed(rows: Sequence[LedgerTarget], only: Mapping[str, str]) -> list[LedgerTarget]:
+    """The rows that match every filter given (plan, domain, department, deadline, kind, status); an empty value narrows nothing."""
+    tests: dict[str, Callable[[LedgerTarget, str], bool]] = {
+        "plan": lambda r, v: r.target.plan_id == v,
+        "domain": lambda r, v: r.target.domain == v,
+        "department": lambda r, v: v in r.leads or v in r.shares,
+        "deadline": lambda r, v: (r.target.deadline or NO_DEADLINE) == v,
+        "kind": lambda r, v: r.target.kind == v,
+        "status": lambda r, v: r.status == v,
+    }
+    wanted = [(tests[name], value) for name, value in only.items() if value]
+    return [row for row in rows if all(test(row, value) for test, value in wanted)]
+
+
+def filter_words(rows: Sequence[LedgerTarget], only: Mapping[str, str], departments: Mapping[str, str], lang: Lang) -> list[str]:
+    """The filters given, in words: what is narrowed and to what."""
+    plans = {row.plan.plan_id: row.plan for row in rows}
+    words: dict[str, Callable[[str], str]] = {
+        "plan": lambda v: pick(plans[v].title_zh, plans[v].title_en, lang) if v in plans else v,
+        "domain": lambda v: printed.domain_words(v, lang),
+        "department": lambda v: departments.get(v, v),
+        "deadline": lambda v: t("target.no_deadline", lang) if v == NO_DEADLINE else v,
+        "kind": lambda v: t(f"target.{v}", lang) if has(f"target.{v}", lang) else v,
+        "status": lambda v: status_word(v, lang) if v in STATUSES else v,  # type: ignore[arg-type]
+    }
+    return [f"{t(f'ledger.filter.{name}', lang)} {words[name](value)}" for name, value in only.items() if value]
 
 
 def sort_rows(rows: Sequence[LedgerTarget], by: str, lang: Lang) -> list[LedgerTarget]:
@@ -96,7 +127,7 @@ def target_table(
     rows: Sequence[LedgerTarget], again: Mapping[str, Sequence[LedgerTarget]], axis: TimeAxis, words: ListWords, *,
     sort: str = "status", sort_href: Callable[[str], str] | None = None,
 ) -> html.Div:  # fmt: skip
-    """The rows as a table; on a phone each row is a card.
+    """The rows as a table; on a phone each row is a card, and of a long list only the first group is open.
 
     Parameters
     ----------
@@ -108,11 +139,24 @@ def target_table(
     lang = words.lang
     if not rows:
         return html.Div(html.P(t("ledger.none_match", lang), className="empty-text"), className="empty")
-    body = [_row(row, again.get(row.target.target_id, ()), axis, words) for row in rows]
+    body = []
+    for number, (head, part) in enumerate(_groups(rows, sort, lang)):
+        lines = [_row(row, again.get(row.target.target_id, ()), axis, words) for row in part]
+        body.append(fold_body(head, lines, len(COLUMNS), is_open=number == 0) if head else html.Tbody(lines))
     return html.Div(
-        html.Table([html.Thead(html.Tr([_head(c, axis, lang, sort, sort_href) for c in COLUMNS])), html.Tbody(body)]),
+        html.Table([html.Thead(html.Tr([_head(c, axis, lang, sort, sort_href) for c in COLUMNS])), *body]),
         className="target-table",
     )
+
+
+def _groups(rows: Sequence[LedgerTarget], sort: str, lang: Lang) -> list[tuple[list[Any], Sequence[LedgerTarget]]]:
+    """The parts of a list with their headings: by status where it stands in that order, else the first and the rest."""
+    if len(rows) <= UNFOLDED:
+        return [([], rows)]
+    if sort != "status":
+        return [([], rows[:UNFOLDED]), ([t("ledger.more_targets", lang, n=len(rows) - UNFOLDED)], rows[UNFOLDED:])]
+    return [([status_sign(status), status_word(status, lang), html.B(str(n))], [row for row in rows if row.status == status])
+            for status, n in counts(rows).items()]  # fmt: skip
 
 
 def _head(column: str, axis: TimeAxis, lang: Lang, sort: str, href: Callable[[str], str] | None) -> html.Th:
@@ -157,17 +201,22 @@ def _row(row: LedgerTarget, again: Sequence[LedgerTarget], axis: TimeAxis, words
         html.Td(status_mark(row.status, lang, reason), className="c-status"),
         html.Td(cell, className="c-name"),
         html.Td(owner_cell(row.leads, row.is_simulated, words), className="c-owner"),
-        html.Td(_goal(row, lang), className="c-goal"),
+        html.Td(_goal(row, lang), className="c-goal", **_label("goal", lang)),
     ]
     if row.status == "not_measurable":
         cells.append(html.Td(reason, className="c-text", colSpan=3))
     else:
         cells += [
-            html.Td(_actual(row, words), className="c-actual"),
+            html.Td(_actual(row, words), className="c-actual", **_label("actual", lang)),
             html.Td(small_path(row, axis), className="c-path"),
-            html.Td(_forecast(row, lang), className="c-forecast"),
+            html.Td(_forecast(row, lang), className="c-forecast", **_label("forecast", lang)),
         ]
     return html.Tr(cells, className=f"is-{row.status}")
+
+
+def _label(column: str, lang: Lang) -> dict[str, str]:
+    """The heading a cell carries on a phone, where a row is a card."""
+    return {"data-label": t(f"ledger.col.{column}", lang)}
 
 
 def owner_cell(names_zh: Sequence[str], is_simulated: bool, words: ListWords) -> list[Any]:
@@ -196,7 +245,12 @@ def _goal(row: LedgerTarget, lang: Lang) -> list[Any]:
     target = row.target
     strive = [t("ledger.strive", lang)] if target.strength == "strive" else []
     due = short_day(target.deadline) if target.deadline else t("target.no_deadline", lang)
-    return [printed.target_value(target, lang), html.Small(" · ".join([due, *strive]))]
+    return [printed.target_value(target, lang), html.Small(_parts([due, *strive]))]
+
+
+def _parts(facts: Sequence[str]) -> list[Any]:
+    """Facts in one line that breaks between them, never within one."""
+    return [part for i, fact in enumerate(facts) for part in ([" · "] * (i > 0) + [html.Span(fact)])]
 
 
 def figure_key(city: str, row: LedgerTarget, on: date) -> str:
@@ -220,7 +274,7 @@ def _actual(row: LedgerTarget, words: ListWords) -> list[Any]:
     key = {"data-figure": figure_key(words.city, row, words.on), "aria-label": f"{target_name(target, lang)} {said}"}
     return [
         html.Button(said, className="fig", **key),
-        html.Small(" · ".join(x for x in (at.isoformat(), source) if x)),
+        html.Small(_parts([x for x in (at.isoformat(), source) if x])),
         *_late(row, lang),
     ]
 

@@ -7,8 +7,11 @@ from datetime import date
 
 from components import formats
 from components.i18n import Lang, has, pick, t
+from data_pipeline.ledger.types import COUNTED_UNITS
 from data_pipeline.queries.types import Target
 
+# endings of a plural → of its singular, the longer first
+PLURALS = (("ies", "y"), ("xes", "x"), ("sses", "ss"), ("s", ""))
 COMPARATORS = {">=": "ge", ">": "gt", "<=": "le", "about": "about", "=": "eq"}
 
 
@@ -25,9 +28,24 @@ def target_value(target: Target, lang: Lang) -> str:
     amount = formats.number(target.value, _decimals(target.value))
     if target.value_high is not None:
         amount = f"{amount}–{formats.number(target.value_high, _decimals(target.value_high))}"
-    unit = pick(target.unit_zh, target.unit_en, lang)
-    gap = "" if unit in ("%", "") else " "
-    return f"{sign}{' ' if sign else ''}{amount}{gap}{unit}"
+    return f"{sign}{' ' if sign else ''}{with_unit(amount, target.unit_zh, target.unit_en, lang)}"
+
+
+def with_unit(figure: str, unit_zh: str, unit_en: str, lang: Lang) -> str:
+    """A figure in words with its printed unit: `1,980 个`, `86.5%`, `1 hospital`, `3 hospitals`; without a unit the figure alone."""
+    unit = pick(unit_zh, unit_en, lang)
+    if lang == "en" and unit_zh in COUNTED_UNITS and figure == "1":
+        unit = one_of(unit)
+    # "590 × 10,000 cubic metres": a unit that is a number itself is multiplied
+    gap = "" if unit in ("%", "") else " × " if unit[:1].isdigit() else " "
+    return f"{figure}{gap}{unit}"
+
+
+def one_of(unit: str) -> str:
+    """The singular of an English unit of what is counted: `scenic areas` → `scenic area`, `homes per district` → `home per district`."""
+    noun, per, rest = unit.partition(" per ")
+    ending, short = next(((many, one) for many, one in PLURALS if noun.endswith(many)), ("", ""))
+    return f"{noun.removesuffix(ending)}{short}{per}{rest}"
 
 
 def deadline_words(target: Target, lang: Lang, today: date) -> str:

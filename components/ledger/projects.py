@@ -8,14 +8,15 @@ from typing import Any, Protocol
 from dash import html
 
 from components import formats
-from components.i18n import Lang, has, pick, t
+from components.i18n import Lang, pick, t
 from components.ledger import printed
 from components.ledger.listing import ListWords, clause_facts, owner_cell
-from components.ledger.words import owner_names, short_day
+from components.ledger.words import owner_names, short_day, simulated_mark, stage_word
 from components.states import mark
 from components.table import table
 from data_pipeline.ledger.types import LedgerProject
 
+FIRST = 8  # rows a phone shows before the rest opens by a tap
 STAGES = ("reserve", "new_start", "under_construction", "done", "stopped", "")
 # what needs a hand first: blocked or stopped, then what is being built, then what waits, what is done last
 ROLLING = ("stopped", "under_construction", "new_start", "reserve", "", "done")
@@ -38,6 +39,8 @@ class StageSum(Protocol):
     def stated_n(self) -> int | None: ...
     @property
     def stated_yi_yuan(self) -> float | None: ...
+    @property
+    def is_simulated(self) -> bool: ...
 
 
 def money(yi_yuan: float | None, lang: Lang) -> str:
@@ -45,14 +48,6 @@ def money(yi_yuan: float | None, lang: Lang) -> str:
     if yi_yuan is None:
         return t("ledger.not_given", lang)
     return t("ledger.money", lang, n=formats.number(yi_yuan, 2) if lang == "zh" else formats.number(yi_yuan / 10, 3))
-
-
-def stage_word(stage: str, lang: Lang) -> str:
-    """The word of a stage; empty is "not stated", an unknown one stays as it is."""
-    for key in (f"ledger.project_stage.{stage}", f"ledger.stage.{stage or 'unstated'}"):
-        if has(key, lang):
-            return t(key, lang)
-    return stage
 
 
 def is_group(row: LedgerProject) -> bool:
@@ -71,10 +66,10 @@ def stage_board(sums: Sequence[StageSum], lang: Lang, chosen: str | None, href: 
     columns = []
     for item in sums:
         facts = [
-            (t("ledger.planned", lang), money(item.planned_yi_yuan, lang)),
-            (t("ledger.invested", lang), money(item.invested_yi_yuan, lang)),
+            (t("ledger.planned", lang), [money(item.planned_yi_yuan, lang)]),
+            (t("ledger.invested", lang), [money(item.invested_yi_yuan, lang), " ", *simulated_mark(item.is_simulated, lang)]),
         ]
-        lines: list[Any] = [html.Span([html.Small(name), value], className="stage-fact") for name, value in facts]
+        lines: list[Any] = [html.Span([html.Small(name), *value], className="stage-fact") for name, value in facts]
         if item.blocked_n:
             lines.append(mark(t("ledger.n_blocked", lang, n=item.blocked_n), "warn"))
         if item.stated_n is not None:
@@ -82,7 +77,7 @@ def stage_board(sums: Sequence[StageSum], lang: Lang, chosen: str | None, href: 
                                    className="stage-stated"))  # fmt: skip
         key = item.stage or "unstated"
         columns.append(
-            html.A([html.Span(stage_word(item.stage, lang), className="stage-name"), html.B(str(item.projects_n)), *lines],
+            html.A([html.Span(stage_word(item.stage, lang, "project"), className="stage-name"), html.B(str(item.projects_n)), *lines],
                    href=href(None if chosen == key else key), className="stage" + (" is-active" if chosen == key else ""))
         )  # fmt: skip
     return html.Nav(columns, className="stage-board", **{"aria-label": t("ledger.by_stage", lang)})
@@ -98,7 +93,7 @@ def project_table(rows: Sequence[LedgerProject], words: ListWords, *, brief: boo
     body = [
         [
             _name(row, lang, not brief),
-            [stage_word(row.stage, lang), html.Small(t(f"ledger.stage_from_{row.stage_from}", lang))] if row.stage else nothing(lang),
+            [stage_word(row.stage, lang, "project"), html.Small(t(f"ledger.stage_from_{row.stage_from}", lang))] if row.stage else nothing(lang),
             money(row.project.investment_yi_yuan, lang) if row.project.investment_yi_yuan is not None else None,
             money(row.invested_yi_yuan, lang) if row.invested_yi_yuan is not None else None,
             formats.share(row.progress_share, lang) if row.progress_share is not None else None,
@@ -109,7 +104,7 @@ def project_table(rows: Sequence[LedgerProject], words: ListWords, *, brief: boo
         ]
         for row in rolling(rows)
     ]  # fmt: skip
-    return table([t(f"ledger.prj.{h}", lang) for h in heads], body, lang, numeric=(2, 3, 4), class_name="project-table wide-table")
+    return table([t(f"ledger.prj.{h}", lang) for h in heads], body, lang, numeric=(2, 3, 4), class_name="project-table wide-table", first=FIRST)
 
 
 def group_table(rows: Sequence[LedgerProject], words: ListWords) -> html.Div:
@@ -117,13 +112,13 @@ def group_table(rows: Sequence[LedgerProject], words: ListWords) -> html.Div:
     lang = words.lang
     body = [
         [_name(row, lang, True), str(row.project.n_projects) if row.project.n_projects is not None else None,
-         stage_word(row.stage, lang) if row.stage else nothing(lang),
+         stage_word(row.stage, lang, "project") if row.stage else nothing(lang),
          money(row.project.investment_yi_yuan, lang) if row.project.investment_yi_yuan is not None else None,
          owner_cell(row.project.lead_depts_zh, row.is_simulated, words)]
         for row in rows
     ]  # fmt: skip
     heads = [t(f"ledger.prj.{h}", lang) for h in ("group", "number", "stage", "planned", "owner")]
-    return table(heads, body, lang, numeric=(1, 3), class_name="project-table wide-table")
+    return table(heads, body, lang, numeric=(1, 3), class_name="project-table wide-table", first=FIRST)
 
 
 def nothing(lang: Lang) -> html.Span:

@@ -17,9 +17,9 @@ from dash.development.base_component import Component
 
 from components import formats
 from components.i18n import Lang, catalogue, has, pick, t
-from components.ledger.projects import stage_word
+from components.ledger.printed import with_unit
 from components.ledger.target import evidence, person
-from components.ledger.words import owner_names
+from components.ledger.words import owner_names, said_words, stage_word
 from components.states import empty, mark
 from components.table import table
 from data_pipeline.ledger.types import (
@@ -89,7 +89,7 @@ class ActionForm(Component):
 class ReportWords:
     """What these components need of a request.
 
-    `departments`, `areas`: printed name and area id → name in the page's language. `entry_name`: what an entry is about, and its unit.
+    `departments`, `areas`: printed name and area id → name in the page's language. `entry_name`: what an entry is about, and its unit in both languages.
     """
 
     lang: Lang
@@ -100,7 +100,8 @@ class ReportWords:
     departments: Mapping[str, str]
     areas: Mapping[str, str]
     item_href: Callable[[Due], str]
-    entry_name: Callable[[ReportEntry], tuple[str, str]]
+    entry_name: Callable[[ReportEntry], tuple[str, str, str]]
+    correct_href: Callable[[ReportEntry], str]
 
     def office(self, name: str) -> str:
         """An office in the language of the page."""
@@ -109,12 +110,18 @@ class ReportWords:
 
 def form_words(lang: Lang) -> dict[str, str]:
     """Every text the browser may need for the answer of a form: `reports.act.*`, `.find.*`, `.field.*`, states and stages."""
-    found: dict[str, str] = {}
-    for key, text in catalogue(lang).items():
-        for prefix in ("reports.act.", "reports.find.", "reports.field.", "ledger.stage."):
-            if key.startswith(prefix):
-                found[key.removeprefix("reports.").removeprefix("ledger.")] = text
+    found = _texts(lang, "reports.act.", "reports.find.", "reports.field.", "ledger.stage.")
     return found | {f"state.{state}": t(f"reports.state_{state}", lang) for state in get_args(EntryState)}
+
+
+def meeting_refusals(lang: Lang) -> dict[str, str]:
+    """The sentences freezes and briefings are refused with, by `find.<code>`: what `assets/review.js` fills."""
+    codes = ("brief_", "freeze_", "day_", "unknown_", "no_pipeline", "pipeline_", "store_held", "near")
+    return _texts(lang, *(f"reports.find.{code}" for code in codes))
+
+
+def _texts(lang: Lang, *prefixes: str) -> dict[str, str]:
+    return {key.removeprefix("reports.").removeprefix("ledger."): text for key, text in catalogue(lang).items() if key.startswith(prefixes)}
 
 
 # ---------------------------------------------------------------------- what is due
@@ -156,7 +163,7 @@ def _promised(item: Due, lang: Lang) -> str | None:
     if item.goal is None:
         return None
     sign = {">=": "≥ ", ">": "> ", "<=": "≤ ", "about": "≈ "}.get(item.comparator, "")
-    return f"{sign}{item.goal:,g} {pick(item.unit_zh, item.unit_en, lang)}"
+    return sign + with_unit(f"{item.goal:,.10g}", item.unit_zh, item.unit_en, lang)
 
 
 def promise_line(item: Due, words: ReportWords) -> html.Div:
@@ -173,7 +180,7 @@ def promise_line(item: Due, words: ReportWords) -> html.Div:
 def _last(item: Due, words: ReportWords) -> Any:
     if item.last is None:
         return html.Span(t("reports.never", words.lang), className="note")
-    said = said_words(item.last, words.lang, pick(item.unit_zh, item.unit_en, words.lang))
+    said = said_words(item.last, item.unit_zh, item.unit_en, words.lang)
     marks = [" ", mark(t("state.simulated", words.lang), "simulated")] if item.last.is_simulated else []
     return html.Span([html.Span([said, *marks]), html.Small(item.last.data_on.isoformat())], className="two-lines")
 
@@ -182,22 +189,6 @@ def _open(item: Due, chosen: str, words: ReportWords) -> html.A:
     here = item.subject_id == chosen
     return html.A(t("reports.open" if not here else "reports.opened", words.lang), href=words.item_href(item), className="button is-active" if here else "button",
                   **{"aria-label": f"{t('reports.open', words.lang)} {name_of(item, words)}"})  # fmt: skip
-
-
-def said_words(entry: ReportEntry, lang: Lang, unit: str = "") -> str:
-    """What an entry reports, in words: value, stage, day, progress, money, blocked."""
-    parts = [] if entry.value is None else [f"{entry.value:,.10g} {unit}".strip()]
-    if entry.stage:
-        parts.append(stage_word(entry.stage, lang))
-    if entry.expected_on is not None:
-        parts.append(t("reports.by_day", lang, date=entry.expected_on.isoformat()))
-    if entry.progress_share is not None:
-        parts.append(t("reports.progress", lang, share=formats.share(entry.progress_share, lang)))
-    if entry.invested_yi_yuan is not None:
-        parts.append(t("reports.invested", lang, money=f"{entry.invested_yi_yuan:,.10g}"))
-    if entry.blocked:
-        parts.append(t("reports.blocked", lang, cause=entry.blocked_cause, owner=entry.blocked_owner))
-    return " · ".join(parts) or "—"
 
 
 def finding_words(finding: Finding, lang: Lang) -> str:
@@ -213,8 +204,8 @@ def finding_words(finding: Finding, lang: Lang) -> str:
 # ---------------------------------------------------------------------- the form
 
 
-def entry_form(item: Due, words: ReportWords, department: str, replaces: str = "") -> ActionForm:
-    """The form for one report, only with the fields its subject has."""
+def entry_form(item: Due, words: ReportWords, department: str, old: ReportEntry | None = None) -> ActionForm:
+    """The form for one report, only with the fields its subject has; `old` is the entry it corrects, whose figures it begins with."""
     lang = words.lang
     unit = pick(item.unit_zh, item.unit_en, lang)
     due_on = item.data_on if item.data_on is not None and item.data_on <= words.today else words.today
@@ -224,7 +215,7 @@ def entry_form(item: Due, words: ReportWords, department: str, replaces: str = "
     if item.kind == "quantified":
         fields.append({"name": "value", "type": "number", "label": t("reports.value", lang), "unit": unit, "min": 0, "step": "any", "required": True})
     elif item.kind != "group":
-        stages = [["", t("reports.choose", lang)], *([stage, stage_word(stage, lang)] for stage in STAGES[item.subject])]
+        stages = [["", t("reports.choose", lang)], *([stage, stage_word(stage, lang, item.subject)] for stage in STAGES[item.subject])]
         last = item.last.stage if item.last else ""
         fields += [
             {"name": "stage", "type": "select", "label": t("reports.stage", lang), "options": stages, "value": last, "required": True},
@@ -246,11 +237,26 @@ def entry_form(item: Due, words: ReportWords, department: str, replaces: str = "
         {"name": "files", "type": "files", "label": t("reports.files", lang), "accept": ".pdf,.png,.jpg,.jpeg,.xlsx,.docx,.ofd", "length": MOST_EVIDENCE - 1},
         {"name": "link", "type": "text", "label": t("reports.link", lang), "length": 500},
     ]
-    fixed = {"city": words.city, "subject": item.subject, "subject_id": item.subject_id, "department": department, "replaces": replaces}
+    if old is not None:
+        fields = [field | {"value": said} if (said := _said(old, field["name"])) else field for field in fields]
+    fixed = {"city": words.city, "subject": item.subject, "subject_id": item.subject_id, "department": department,
+             "replaces": old.entry_id if old else ""}  # fmt: skip
     return ActionForm(
         action="submit", fixed=fixed, fields=fields, buttons=[("submit", t("reports.submit", lang))], words=form_words(lang),
-        id=f"report-form-{item.subject_id}", className="if-report",
+        id=f"report-form-{item.subject_id}" + (f"-{old.entry_id}" if old else ""), className="if-report",
     )  # fmt: skip
+
+
+def _said(entry: ReportEntry, name: str) -> str:
+    """What an entry says in a field of the form, as the browser writes it; empty where it says nothing."""
+    if name == "progress_pct":
+        return "" if entry.progress_share is None else f"{entry.progress_share * 100:.10g}"
+    value = getattr(entry, name, None)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return value.isoformat() if isinstance(value, date) else value if isinstance(value, str) and name != "reason" else ""
 
 
 def withdrawal_form(item: Due, past: Sequence[Past], words: ReportWords, department: str) -> html.Details | None:
@@ -258,8 +264,7 @@ def withdrawal_form(item: Due, past: Sequence[Past], words: ReportWords, departm
     if not past:
         return None
     lang = words.lang
-    unit = pick(item.unit_zh, item.unit_en, lang)
-    said = [[p.data_on.isoformat(), f"{p.data_on.isoformat()} · {_past_words(p, unit, lang)}"] for p in reversed(past[-MOST_PAST:])]
+    said = [[p.data_on.isoformat(), f"{p.data_on.isoformat()} · {_past_words(p, item, lang)}"] for p in reversed(past[-MOST_PAST:])]
     fields: list[Field] = [
         {"name": "data_on", "type": "select", "label": t("reports.withdraw_which", lang), "options": said, "required": True},
         {"name": "reason", "type": "textarea", "label": t("reports.withdraw_why", lang), "length": REASON_LENGTH, "wide": True, "required": True},
@@ -271,9 +276,9 @@ def withdrawal_form(item: Due, past: Sequence[Past], words: ReportWords, departm
     return html.Details([head, html.P(t("reports.withdraw_note", lang), className="note"), form], className="withdrawal if-report")
 
 
-def _past_words(past: Past, unit: str, lang: Lang) -> str:
-    parts = [] if past.value is None else [f"{past.value:,.10g} {unit}".strip()]
-    parts += [stage_word(past.stage, lang)] if past.stage else []
+def _past_words(past: Past, item: Due, lang: Lang) -> str:
+    parts = [] if past.value is None else [with_unit(f"{past.value:,.10g}", item.unit_zh, item.unit_en, lang)]
+    parts += [stage_word(past.stage, lang, item.subject)] if past.stage else []
     return " · ".join(parts) or "—"
 
 
@@ -302,11 +307,11 @@ def entry_card(entry: ReportEntry, words: ReportWords, reviewing: bool) -> html.
     who: list[Any] = [_by("reports.written_by", entry.author, entry.author_known, entry.submitted_at_utc, words)]
     if entry.reviewed_at_utc is not None:
         who.append(_by("reports.reviewed_by", entry.reviewer, entry.reviewer_known, entry.reviewed_at_utc, words))
-    name, unit = words.entry_name(entry)
+    name, unit_zh, unit_en = words.entry_name(entry)
     lines: list[Any] = [
         html.P([html.B(name), mark(t(f"reports.state_{entry.state}", lang), tone),
                 *([mark(t("state.simulated", lang), "simulated")] if entry.is_simulated else [])], className="entry-head"),
-        html.P([html.Span(said_words(entry, lang, unit), className="entry-said"), html.Span(t("reports.of_day", lang, date=entry.data_on.isoformat()), className="note")]),
+        html.P([html.Span(said_words(entry, unit_zh, unit_en, lang), className="entry-said"), html.Span(t("reports.of_day", lang, date=entry.data_on.isoformat()), className="note")]),
         html.P(who, className="entry-who"),
     ]  # fmt: skip
     if entry.reason:
@@ -331,6 +336,8 @@ def _by(key: str, name: str, known: bool, at_utc: datetime, words: ReportWords) 
 
 def _acts(entry: ReportEntry, words: ReportWords, reviewing: bool) -> list[Any]:
     lang = words.lang
+    if entry.state in ("accepted", "returned") and entry.stage != WITHDRAWN and not reviewing:
+        return [html.P(html.A(t("reports.correct", lang), href=words.correct_href(entry), className="button if-report"))]
     if entry.state != "submitted":
         return []
     fixed = {"city": words.city, "entry_id": entry.entry_id}

@@ -44,6 +44,8 @@ def _mark(row: LedgerTarget, words: ListWords) -> html.A:
     label = t("target.mark_label", lang, name=target_name(target, lang), value=printed.target_value(target, lang),
               deadline=printed.deadline_words(target, lang, words.on), lead=printed.lead_words(row.leads, lang, words.departments),
               status=status_word(row.status, lang), actual=actual_words(row, lang))  # fmt: skip
+    if row.is_simulated:
+        label = f"{label}（{t('state.simulated', lang)}）" if lang == "zh" else f"{label} ({t('state.simulated', lang)})"
     if target.is_provincial:
         label = f"{t('target.provincial', lang)} · {label}"
     return html.A(status_sign(row.status), href=words.target_href(target.target_id), title=label, className=f"plan-mark is-{row.status}")

@@ -13,10 +13,13 @@ from components import formats
 from components.i18n import Lang, pick, t
 from components.ledger import printed
 from components.ledger.listing import ListWords, clause_facts, owner_cell
+from components.ledger.target import evidence
+from components.ledger.words import simulated_mark
 from components.states import mark
 from components.table import table
 from data_pipeline.ledger.types import LedgerSystem
 
+FIRST = 8  # rows a phone shows before the rest opens by a tap
 ROLES = ("track", "feed", "core", "out")
 # of each kind those that need a hand first
 ORDER = {False: 0, None: 1, True: 2}
@@ -33,7 +36,7 @@ def works_summary(rows: Sequence[LedgerSystem], lang: Lang, chosen: str, href: C
         if role == "out":
             figure, notes = [html.B(str(len(own)))], [t("ledger.role_note.out", lang)]
         else:
-            figure = [html.B(str(working)), html.Span(t("ledger.of_n", lang, n=len(own)))]
+            figure = [html.B(str(working)), html.Span(t("ledger.of_n", lang, n=len(own))), *simulated_mark(any(r.is_simulated for r in own), lang)]
             notes = [t(f"ledger.role_note.{role}", lang)]
             if unknown:
                 notes.append(t("ledger.n_unknown", lang, n=unknown))
@@ -59,11 +62,11 @@ def track_table(rows: Sequence[LedgerSystem], words: ListWords) -> html.Div:
             owner_cell(row.system.lead_depts_zh, row.is_simulated, words),
             [row.deadline or t("target.no_deadline", lang), *([" ", mark(t("ledger.overdue", lang), "warn")] if row.is_overdue else [])],
             row.last_report.data_on.isoformat() if row.last_report else None,
-            t("ledger.n_proofs", lang, n=len(row.last_report.evidence)) if row.last_report and row.last_report.evidence else None,
+            [html.Span([evidence(proof, lang), " "]) for proof in row.last_report.evidence] or None if row.last_report else None,
         ]
         for row in sorted(rows, key=lambda r: (not r.is_overdue, ORDER[r.works]))
     ]  # fmt: skip
-    return table([t(f"ledger.sys.{h}", lang) for h in heads], body, lang, class_name="wide-table system-table")
+    return table([t(f"ledger.sys.{h}", lang) for h in heads], body, lang, class_name="wide-table system-table", first=FIRST)
 
 
 def feed_table(
@@ -83,13 +86,13 @@ def feed_table(
             links.append(html.A(found[0], href=found[1]) if found else metric)
         fresh = formats.moment(row.data_as_of_utc, tz, lang, now) if row.data_as_of_utc else None
         # a system without a metric has no link yet, and that is said, not left out
-        state = "works" if row.works else "silent" if row.works is False else "no_link"
+        state = ("works" if row.metrics else "page") if row.works else "silent" if row.works is False else "no_link"
         body.append([
-            _name(row, lang), t(f"ledger.feed.{state}", lang) if state == "works" else html.Span(t(f"ledger.feed.{state}", lang), className="nothing"),
+            _name(row, lang), t(f"ledger.feed.{state}", lang) if row.works else html.Span(t(f"ledger.feed.{state}", lang), className="nothing"),
             links or (t("ledger.this_dashboard", lang) if row.views else None), fresh, owner_cell(row.system.lead_depts_zh, row.is_simulated, words),
         ])  # fmt: skip
     heads = ("system", "link", "metrics", "fresh", "owner")
-    return table([t(f"ledger.sys.{h}", lang) for h in heads], body, lang, class_name="wide-table system-table")
+    return table([t(f"ledger.sys.{h}", lang) for h in heads], body, lang, class_name="wide-table system-table", first=FIRST)
 
 
 def out_table(rows: Sequence[LedgerSystem], words: ListWords) -> html.Div:
@@ -100,7 +103,7 @@ def out_table(rows: Sequence[LedgerSystem], words: ListWords) -> html.Div:
          owner_cell(row.system.lead_depts_zh, row.is_simulated, words)]
         for row in rows
     ]  # fmt: skip
-    return table([t(f"ledger.sys.{h}", lang) for h in ("system", "reason", "owner")], body, lang, class_name="wide-table system-table")
+    return table([t(f"ledger.sys.{h}", lang) for h in ("system", "reason", "owner")], body, lang, class_name="wide-table system-table", first=FIRST)
 
 
 def _name(row: LedgerSystem, lang: Lang) -> html.Span:

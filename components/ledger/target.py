@@ -22,6 +22,7 @@ from components.ledger.words import (
     join,
     owner_names,
     reason_words,
+    said_words,
     simulated_mark,
     stamp,
     status_mark,
@@ -202,7 +203,7 @@ def reports(said: Sequence[Said], row: LedgerTarget, tz: ZoneInfo, lang: Lang, d
     """Reports with what they say, who wrote and who accepted them and when, and their evidence; a corrected one says so."""
     heads = ("data_on", "said", "state", "department", "author", "submitted", "reviewer", "reviewed", "evidence", "reason")
     rows = [_report(item, row, tz, lang, departments) for item in said]
-    return table([t(f"ledger.entry.{h}", lang) for h in heads], rows, lang, class_name="reports-table")
+    return table([t(f"ledger.entry.{h}", lang) for h in heads], rows, lang, class_name="reports-table", first=3)
 
 
 def _report(item: Said, row: LedgerTarget, tz: ZoneInfo, lang: Lang, departments: Mapping[str, str]) -> list[Any]:
@@ -212,7 +213,7 @@ def _report(item: Said, row: LedgerTarget, tz: ZoneInfo, lang: Lang, departments
     office = owner_names([entry.department], departments)[0] if entry.department else "—"
     note = entry.reason or entry.review_note
     return [
-        entry.data_on.isoformat(), said_words(entry, row, lang), [state, *corrects],
+        entry.data_on.isoformat(), said_words(entry, row.target.unit_zh, row.target.unit_en, lang), [state, *corrects],
         [office, " ", *simulated_mark(entry.is_simulated, lang)],
         person(entry.author, entry.author_known, lang), stamp(entry.submitted_at_utc, tz),
         person(entry.reviewer, entry.reviewer_known, lang),
@@ -237,15 +238,3 @@ def evidence(item: str, lang: Lang) -> Any:
     digest, _, name = item.removeprefix("sha256:").partition(":")
     href = f"/api/v1/reports/evidence/{digest}" + (f"?name={quote(name)}" if name else "")
     return html.A(name or digest[:8], href=href, title=digest, **{"data-native": "true"})
-
-
-def said_words(entry: ReportEntry, row: LedgerTarget, lang: Lang) -> str | None:
-    """Value, stage and expected day of a report in one line; None where it has none of them."""
-    parts: list[str] = []
-    if entry.value is not None:
-        parts.append(amount(entry.value, row.target, lang))
-    if entry.stage:
-        parts.append(t(f"ledger.stage.{entry.stage}", lang))
-    if entry.expected_on is not None:
-        parts.append(t("ledger.expected_on", lang, date=entry.expected_on.isoformat()))
-    return " · ".join(parts) or None

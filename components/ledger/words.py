@@ -11,8 +11,17 @@ from dash import html
 
 from components import formats
 from components.i18n import Lang, has, pick, t
+from components.ledger.printed import with_unit
 from components.svg import Svg
-from data_pipeline.ledger.types import COUNTED_UNITS, STATUSES, Forecast, LedgerTarget, PaceStatus
+from data_pipeline.ledger.types import (
+    COUNTED_UNITS,
+    STATUSES,
+    Forecast,
+    LedgerTarget,
+    PaceStatus,
+    ReportEntry,
+    Subject,
+)
 from data_pipeline.queries.types import Target
 from data_pipeline.times import to_local
 
@@ -74,10 +83,8 @@ def amount(value: float | None, target: Target, lang: Lang, *, signed: bool = Fa
     """`value` in the target's unit as printed: `1,980 个`, `86.5%`; None is "no data"."""
     if value is None:
         return t("state.no_data", lang)
-    unit = target_unit(target, lang)
     sign = "+" if signed and value > 0 else ""
-    gap = "" if unit in ("%", "") else " "
-    return f"{sign}{formats.number(value, digits(value, target.value))}{gap}{unit}"
+    return sign + with_unit(formats.number(value, digits(value, target.value)), target.unit_zh, target.unit_en, lang)
 
 
 def span(low: float, high: float, target: Target, lang: Lang) -> str:
@@ -86,9 +93,34 @@ def span(low: float, high: float, target: Target, lang: Lang) -> str:
         low, high = math.floor(low), math.ceil(high)
     shown = max(digits(v, target.value) for v in (low, high))
     figures = [formats.number(v, shown) for v in (low, high)]
-    unit = target_unit(target, lang)
-    gap = "" if unit in ("%", "") else " "
-    return t("ledger.span", lang, low=figures[0], high=figures[1]) + gap + unit
+    return with_unit(t("ledger.span", lang, low=figures[0], high=figures[1]), target.unit_zh, target.unit_en, lang)
+
+
+def said_words(entry: ReportEntry, unit_zh: str, unit_en: str, lang: Lang) -> str:
+    """What an entry reports in one line, figures as they were sent: value, stage, day, progress, money, blocked; else an em dash.
+
+    `unit_*` are those of its target, empty for a project or a system.
+    """
+    parts = [] if entry.value is None else [with_unit(f"{entry.value:,.10g}", unit_zh, unit_en, lang)]
+    if entry.stage:
+        parts.append(stage_word(entry.stage, lang, entry.subject))
+    if entry.expected_on is not None:
+        key = "reports.done_on" if entry.stage in ("done", "in_service") else "reports.by_day"
+        parts.append(t(key, lang, date=entry.expected_on.isoformat()))
+    if entry.progress_share is not None:
+        parts.append(t("reports.progress", lang, share=formats.share(entry.progress_share, lang)))
+    if entry.invested_yi_yuan is not None:
+        parts.append(t("reports.invested", lang, money=f"{entry.invested_yi_yuan:,.10g}"))
+    if entry.blocked:
+        parts.append(t("reports.blocked", lang, cause=entry.blocked_cause, owner=entry.blocked_owner))
+    return " · ".join(parts) or "—"
+
+
+def stage_word(stage: str, lang: Lang, subject: Subject = "target") -> str:
+    """The word of a stage (a finished project is completed, 建成); empty is "not stated", an unknown one stays as it is."""
+    own = (f"ledger.project_stage.{stage}",) if subject == "project" else ()
+    key = next((key for key in (*own, f"ledger.stage.{stage or 'unstated'}") if has(key, lang)), "")
+    return t(key, lang) if key else stage
 
 
 def day(at: date | None, lang: Lang) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,9 +21,14 @@ def natural_breaks(values: Sequence[float], classes: int) -> list[float]:
     """
     if classes < 1:
         raise ValueError(f"at least 1 class is needed, got {classes}")
+    return list(_breaks(tuple(values), classes))
+
+
+@lru_cache(maxsize=32)  # a replay asks for the breaks of all its frames at every frame
+def _breaks(values: tuple[float, ...], classes: int) -> tuple[float, ...]:
     x = np.sort(np.asarray(values, dtype=np.float64))
     if not len(x):
-        return []
+        return ()
     k = min(classes, len(np.unique(x)))
     centred = x - x.mean()  # of squares of large numbers little would be left
     sums, squares = np.concatenate([[0.0], centred.cumsum()]), np.concatenate([[0.0], (centred**2).cumsum()])
@@ -41,4 +47,4 @@ def natural_breaks(values: Sequence[float], classes: int) -> list[float]:
     for j in range(k, 0, -1):
         bounds.append(float(x[i - 1]))
         i = int(cut[j, i])
-    return bounds[::-1]
+    return tuple(bounds[::-1])

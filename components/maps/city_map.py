@@ -61,7 +61,7 @@ def classes(metric: Metric, readings: Sequence[Reading], theme: Theme, lang: Lan
         for i, step in enumerate(steps):
             high = steps[i + 1].at_least if i + 1 < len(steps) else None
             low = step.at_least if i or step.at_least > 0 else None
-            words = f"{pick(step.zh, step.en, lang)} {_range(low, high, metric, lang)}".strip()
+            words = f"{pick(step.zh, step.en, lang)} {_range(low, high, metric, lang)}".strip() + ("" if step.verified else "*")
             found.append(MapClass(step.at_least, high, level_color(step.level, i, len(steps), theme), words))
         return found
     if not values:
@@ -79,10 +79,15 @@ def class_of(value: float | None, scale: Sequence[MapClass]) -> int:
     return len(scale) - 1
 
 
+def largest(readings: Sequence[Reading]) -> float | None:
+    """The value that decides the unit of all (万 or none): the one farthest from 0; None where there is none."""
+    return max((r.value for r in readings if r.value is not None), key=abs, default=None)
+
+
 def map_figure(
     base: BaseMap, layer: str, places: Sequence[Place], readings: Sequence[Reading], metric: Metric, theme: Theme,
     lang: Lang, *, events: Sequence[Event] = (), revision: str = "map", show_values: bool = True, switched: str = "",
-    scale: Sequence[MapClass] | None = None,
+    together: Sequence[Reading] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The map as a Plotly figure (plain dict): areas filled by class, names with values, open alerts.
 
@@ -98,15 +103,17 @@ def map_figure(
         Plotly's `uirevision`: zoom and pan stay while it stays.
     switched : str
         Groups of the base map switched against their default, as the address holds them (`water,towns`).
-    scale : sequence of MapClass, optional
-        Classes that several maps share; else those of `readings`.
+    together : sequence of Reading, optional
+        The readings of all maps that share their classes and their unit with this one; else `readings`.
     """
-    scale = classes(metric, readings, theme, lang) if scale is None else scale
+    together = readings if together is None else together
+    scale = classes(metric, together, theme, lang)
     by_area = {r.area: r for r in readings}
     values = [by_area[p.id].value if p.id in by_area else None for p in places]
-    texts = [f.text for f in formats.alike(values, metric.unit, metric.decimals, lang)[0]]
+    figures = formats.alike([*values, largest(together)], metric.unit, metric.decimals, lang)[0][:-1]
+    texts = [f.text for f in figures]
     # the legend has the unit
-    short = [f.text if f.unit in ("", "%") else f.number for f in formats.alike(values, metric.unit, metric.decimals, lang)[0]]
+    short = [f.text if f.unit in ("", "%") else f.number for f in figures]
     name = pick(metric.name_zh, metric.name_en, lang)
     fills = [color("no-data", theme), *(c.fill for c in scale)]
     n = len(fills)
@@ -210,19 +217,24 @@ def _spread(values: Sequence[float], metric: Metric, theme: Theme, lang: Lang) -
     return found
 
 
+def classes_basis(metric: Metric, lang: Lang) -> str:
+    """The standard a figure's classes are from, and that those marked * were not found in its text; empty without a standard."""
+    if not (metric.thresholds and metric.standard):
+        return ""
+    words = t("map.classes_standard", lang, standard=metric.standard)
+    return words if all(step.verified for step in metric.thresholds) else f"{words}{t('map.classes_unverified', lang)}"
+
+
 def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metric, lang: Lang, *, id: str) -> Any:
     """The classes as swatches with words, "no data" where an area has none, and what the classes rest on."""
     items = [html.Li([html.Span(CLASS_SIGNS[i], className="swatch", style={"backgroundColor": c.fill}), c.label]) for i, c in enumerate(scale)]
     if not scale or any(r.value is None for r in readings):
         items.append(html.Li([html.Span(className="swatch is-no-data"), t("map.no_value", lang)]))
-    basis = ""
-    if metric.thresholds and metric.standard:
-        basis = t("map.classes_standard", lang, standard=metric.standard)
-    elif len(scale) > 1 and not metric.thresholds:
+    basis = classes_basis(metric, lang)
+    if len(scale) > 1 and not metric.thresholds:
         basis = t("map.classes_spread", lang)
-    values = [r.value for r in readings]
     declared = t(f"unit.{metric.unit}", lang)
-    unit = declared if metric.thresholds else formats.alike(values, metric.unit, metric.decimals, lang)[1]
+    unit = declared if metric.thresholds else formats.alike([largest(readings)], metric.unit, metric.decimals, lang)[1]
     head = pick(metric.name_zh, metric.name_en, lang)
     if unit:
         head = t("map.legend_head", lang, name=head, unit=unit)

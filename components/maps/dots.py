@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,21 +31,19 @@ def focused(base: BaseMap, box: Box) -> BaseMap:
     return replace(base, bbox=box, labels=inside)
 
 
-def with_outline(figure: dict[str, Any], geometry: Mapping[str, Any] | None, theme: Theme, *, dashed: bool) -> dict[str, Any]:
+def with_outline(figure: dict[str, Any], url: str, area: str, theme: Theme, *, dashed: bool) -> dict[str, Any]:
     """The figure with the boundary of the area in question drawn strongest; dashed where it is approximate.
 
     Parameters
     ----------
-    geometry : GeoJSON geometry (WGS84), or None where no layer draws the area
+    url : address of the shapes of the areas of its level (GeoJSON with `id`) on this server
+    area : id of the area; nothing is drawn where no layer draws it
     """
     drawn = figure["layout"]["map"]["style"]
-    # the source always stands: a style whose sources change would redraw the map
-    drawn["sources"]["focus"] = {
-        "type": "geojson", "data": {"type": "Feature", "properties": {}, "geometry": dict(geometry) if geometry else None},
-    }  # fmt: skip
+    drawn["sources"]["focus"] = {"type": "geojson", "data": url}
     dash = {"line-dasharray": [3, 2]} if dashed else {}
     paint = {"line-color": color("accent", theme), "line-width": 2.4, **dash}
-    drawn["layers"].append({"id": "focus", "type": "line", "source": "focus", "paint": paint})
+    drawn["layers"].append({"id": "focus", "type": "line", "source": "focus", "filter": ["==", ["get", "id"], area], "paint": paint})
     return figure
 
 

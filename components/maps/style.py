@@ -18,7 +18,8 @@ from components.i18n import Lang
 from components.theme import Theme, color
 
 # what a reader can switch, in the order of the legend, and whether it stands at first
-GROUPS: dict[str, bool] = {"water": True, "railways": True, "zones": True, "townships": False, "towns": False, "grid": True}
+ROADS_GROUP = "roads"  # the sections of the register by their state, where a map carries them (`overlays.with_roads`)
+GROUPS: dict[str, bool] = {ROADS_GROUP: True, "water": True, "railways": True, "zones": True, "townships": False, "towns": False, "grid": True}
 SOURCES = ("neighbors", "outline", "districts", "water", "railways", "townships", "zones", "stations", "places", "atlas")
 FADE_OPACITY = (0.22, 0.26, 0.3, 0.36, 0.5, 1.0)
 POLYGONS, LINES = ["==", "$type", "Polygon"], ["==", "$type", "LineString"]
@@ -36,7 +37,10 @@ class Label:
 
 @dataclass(frozen=True)
 class BaseMap:
-    """Which layers a pack has and where they are served. `url(layer)` is an address on this server; names are in `lang`."""
+    """Which layers a pack has and where they are served. `url(layer)` is an address on this server; names are in `lang`.
+
+    `overlays`: groups beyond the pack's that the map carries, to be switched with the others.
+    """
 
     url: Callable[[str], str]
     layers: frozenset[str]
@@ -44,12 +48,14 @@ class BaseMap:
     approximate: frozenset[str] = frozenset()
     labels: tuple[Label, ...] = ()
     lang: Lang = "zh"
+    overlays: frozenset[str] = frozenset()
 
 
 def groups(base: BaseMap, layer: str) -> list[str]:
     """The groups a reader can switch on a map of `layer`, in the order of the legend: those the pack has something for."""
     needs = {"water": "water", "railways": "railways", "zones": "zones", "townships": "townships", "towns": "places"}
-    return [g for g in GROUPS if (g not in needs or needs[g] in base.layers) and not (g == "townships" and layer == "townships")]
+    there = {g for g in GROUPS if (needs[g] in base.layers if g in needs else g in base.overlays or g != ROADS_GROUP)}
+    return [g for g in GROUPS if g in there and not (g == "townships" and layer == "townships")]
 
 
 def shown_groups(base: BaseMap, layer: str, switched: str = "") -> dict[str, bool]:
@@ -92,10 +98,11 @@ class _Drawing:
             **more: Any) -> None:  # fmt: skip
         if source not in self.sources:
             return
-        layer = {"id": id, "type": kind, "source": source, "paint": paint, "layout": dict(layout or {}), **more}
+        # never an empty object: Plotly drops such ones now and then, takes the style for another, and draws the whole map anew
+        shown = "visible" if not group or GROUPS[group] else "none"
+        layer = {"id": id, "type": kind, "source": source, "paint": paint, "layout": {**(layout or {}), "visibility": shown}, **more}
         if group:
             layer["metadata"] = {"group": group}
-            layer["layout"]["visibility"] = "visible" if GROUPS[group] else "none"
         self.layers.append(layer)
 
     def line(self, source: str, id: str, token: str, width_px: float, *, group: str = "", filter: list[Any] | None = None, **paint: Any) -> None:
@@ -210,4 +217,4 @@ def graticule(bbox: tuple[float, float, float, float]) -> dict[str, Any]:
         return [round(i * step, 4) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
     coordinates = [[[x, s], [x, n]] for x in lines(w, e)] + [[[w, y], [e, y]] for y in lines(s, n)]
-    return {"type": "Feature", "properties": {}, "geometry": {"type": "MultiLineString", "coordinates": coordinates}}
+    return {"type": "Feature", "properties": {"layer": "graticule"}, "geometry": {"type": "MultiLineString", "coordinates": coordinates}}

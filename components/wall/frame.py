@@ -34,7 +34,7 @@ def head(city: str, scenes: Sequence[str], current: int, state: Sequence[Any], t
                     html.Span(t("wall.paused", lang), className="wall-paused"),
                     html.Span(state, id=live_id("wall-state"), className="wall-state"),
                     html.Span(t("live.connecting", lang), id="connection", className="connection",
-                              **{**{f"data-{s}": t(f"live.{s}", lang) for s in ("connected", "polling", "connecting")},
+                              **{**{f"data-{s}": t(f"live.{s}", lang) for s in ("connected", "polling", "connecting", "replay")},
                                  "data-lost": t("wall.lost", lang)}),
                 ],
                 className="wall-health",

@@ -8,7 +8,7 @@ from typing import Any
 from dash import dcc, html
 
 from components.i18n import Lang, pick, t
-from components.maps.city_map import CLASS_SIGNS, CONFIG, MapClass
+from components.maps.city_map import CLASS_SIGNS, CONFIG, MapClass, classes_basis
 from components.maps.frame import scale_bar
 from components.theme import Theme, color
 from data_pipeline.metrics import Metric
@@ -68,7 +68,7 @@ def legend(scale: Sequence[MapClass], readings: Sequence[Reading], metric: Metri
     items = [html.Li(signs[i] + c.label, className="wall-class" if i in present else "wall-class is-absent", style={"backgroundColor": c.fill}) for i, c in enumerate(scale)]
     if not scale or any(r.value is None for r in readings):
         items.append(html.Li(t("map.no_value", lang), className="wall-class is-no-data"))
-    note = t("map.classes_standard", lang, standard=metric.standard) if metric.thresholds and metric.standard else ""
+    note = classes_basis(metric, lang)
     return html.Div([html.P([html.Span(head), *([html.Small(note)] if note else [])], className="wall-legend-head"), html.Ul(items)], className="wall-legend")
 
 

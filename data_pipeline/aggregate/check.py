@@ -14,7 +14,7 @@ from data_pipeline.contracts import contract, duration
 from data_pipeline.errors import CityBrainError, DeclarationError
 from data_pipeline.metrics import Metric, load_metrics
 from data_pipeline.store.lake import Lake
-from data_pipeline.times import GRAINS
+from data_pipeline.times import GRAINS, zone
 
 # a contract's unit → the metric units a plain column in it may give, with the scale that takes one to the other
 COLUMN_UNITS: dict[str, dict[str, float]] = {
@@ -73,7 +73,7 @@ def explain(lake: Lake, declared: list[Metric]) -> dict[str, str]:
 
     Metrics that share a statement are explained together, and one by one only where it is refused.
     """
-    window = Window(CITY, date(2026, 3, 1), date(2026, 3, 2))
+    window = Window(CITY, date(2026, 3, 1), date(2026, 3, 2), zone("Asia/Shanghai"))
     areas = pl.DataFrame(schema={"area_id": pl.String, "population": pl.Int64, "area_km2": pl.Float64})
     counts = pl.DataFrame(schema={"locality_id": pl.Int64, "area_id": pl.String, "is_only": pl.Boolean})
 

@@ -23,6 +23,7 @@ CHUNK_DAYS = {"5min": 31, "15min": 62, "hour": 200}
 _DAY = timedelta(days=1)
 _WIDE = timedelta(days=62)
 EVER = (date(1900, 1, 1), date(9000, 1, 1))
+_NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
 Piece = tuple[Metric, Grain, pl.DataFrame, date, date]
 
 
@@ -71,7 +72,7 @@ class CityReadings:
         self, group: list[Metric], from_day: date, to_day: date, grain: Grain | None = None
     ) -> list[pl.DataFrame]:
         """Parts from records for each metric of a group, at the group's base grain or at `grain`."""
-        composed = compose(group, Window(self.pack.id, from_day, to_day, self.as_of, self.areas), grain)
+        composed = compose(group, Window(self.pack.id, from_day, to_day, self.pack.tz, self.as_of, self.areas), grain)
         wide = self.engine.run(composed, self._area_table)
         return [base_parts(metric, i, wide, self.pack.tz) for i, metric in enumerate(composed.metrics)]
 
@@ -118,17 +119,21 @@ class CityReadings:
 
     def _has_records(self, dataset: str, from_day: date, to_day: date) -> bool:
         """Whether the city's records of a dataset may lie in some days: archives reach far before them."""
+        first, last = self._span(dataset)
+        if first is None or last is None:
+            return False
+        reach = LONGEST_CASE if any(m.period_on for m in metrics().values() if m.dataset == dataset) else timedelta(0)
+        return first < to_day and from_day <= last + reach
+
+    def _span(self, dataset: str) -> tuple[date | None, date | None]:
+        """First and last local day of the city's records of a dataset; None where there are none."""
         if dataset not in self._spans:
             found = self.lake.frame(
                 f'SELECT min(local_day) AS first, max(local_day) AS last FROM "{contract(dataset).table}" WHERE city = ?',
                 [self.pack.id],
             ).row(0)
             self._spans[dataset] = (found[0], found[1])
-        first, last = self._spans[dataset]
-        if first is None or last is None:
-            return False
-        reach = LONGEST_CASE if any(m.period_on for m in metrics().values() if m.dataset == dataset) else timedelta(0)
-        return first < to_day and from_day <= last + reach
+        return self._spans[dataset]
 
     def _chunk(self, group: list[Metric], from_day: date, to_day: date) -> Iterator[tuple[Metric, Grain, pl.DataFrame]]:
         tz = self.pack.tz
@@ -280,7 +285,9 @@ class CityReadings:
         Days before the first known change come from archives (a month's figure on its last day).
         """
         nothing = pl.lit(None, pl.Int64)
-        for metric, native in zip(group, self.native(group, *EVER), strict=True):
+        first, last = self._span(group[0].dataset)
+        span = (first, last + LONGEST_CASE) if first and last else _NO_DAY
+        for metric, native in zip(group, self.native(group, *span), strict=True):
             months = self.figures(metric, "month", *EVER).with_columns(pl.col("local_day").dt.month_end())
             starts = {d: midnight_utc(d, self.pack.tz) for d in months["local_day"].unique().to_list()}
             months = months.with_columns(mapped("local_day", starts, pl.Datetime("us")).alias("start"))

@@ -2,7 +2,8 @@
 
 One statement answers several metrics of the same dataset and mart, so that their records are
 read once. The SQL is DuckDB's, kept to the part that sqlglot turns into Spark SQL; every value is
-a parameter (`?`), every identifier comes from a declaration.
+a parameter (`?`), every identifier comes from a declaration. Offsets of the city's clock stand as numbers: they
+come from the zone database.
 
 Columns of every answer: `area_id`; `period` and `offset_s` for periods below a day (start in seconds
 since 1970 UTC, offset of the local clock), else null; `local_day` for days and longer (first local
@@ -22,7 +23,9 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from data_pipeline.aggregate.clock import clock_offset, counted_day, is_one_number
 from data_pipeline.contracts import Contract, contract
 from data_pipeline.metrics import MARTS, Metric
 from data_pipeline.metrics.standards import standards
@@ -44,7 +47,7 @@ class Composed:
 
 @dataclass(frozen=True)
 class Window:
-    """What to compute: a city, local days `from_day` (inclusive) to `to_day` (exclusive).
+    """What to compute: a city, local days `from_day` (inclusive) to `to_day` (exclusive) of its clock `tz`.
 
     `as_of`: with the records known at that moment (naive UTC); None for the present ones.
     `areas`: only these areas; None for all.
@@ -53,6 +56,7 @@ class Window:
     city: str
     from_day: date
     to_day: date
+    tz: ZoneInfo
     as_of: datetime | None = None
     areas: tuple[str, ...] | None = None
 
@@ -96,7 +100,7 @@ def compose(metrics: list[Metric], window: Window, grain: Grain | None = None) -
     Composed
         One row for each area and period that has records; no row means no data. For a stock one
         row for each area and local day on which it changed, with the value after the change;
-        the days of the window do not apply to it.
+        the days of the window do not narrow it (they only say which changes of the clock matter).
     """
     if len({group_key(m) for m in metrics}) != 1:
         raise ValueError("metrics of different groups cannot share a statement")
@@ -116,14 +120,15 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     declared = contract(first.dataset)
     params: list[Any] = []
     head = _records(first, declared, window, params, join_areas=False) + _register(first, declared, window, params) + _standards(first)
-    event, day = _event(first)
+    event, day, offset = _event(first, window)
     step = SUB_DAY_SECONDS.get(grain)
     if step is None:
         keys, marked_keys = ["local_day"], [f"{day} AS local_day"]
     else:
-        # the local clock's slot and its offset: together they say the day and the start, in small numbers
-        keys = ["slot", "utc_offset_s"]
-        marked_keys = ["utc_offset_s", f"CAST({_slot(event, step)} AS INTEGER) AS slot"]
+        # the local clock's slot and, where it changes, its offset: they say the day and the start, in small numbers
+        changing = [] if is_one_number(offset) else ["utc_offset_s"]
+        keys = ["slot", *changing]
+        marked_keys = [*(f"{offset} AS {key}" for key in changing), f"CAST({_slot(event, step, offset)} AS INTEGER) AS slot"]
     sums, own, totals = [], [], []
     for i, metric in enumerate(metrics):
         sums += [
@@ -139,7 +144,7 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     if window.areas is not None:
         where = " AND list_contains(?, c.area_id)"
         params += [list(window.areas)] * 2
-    periods = ",\n  ".join(_answered_period(step))
+    periods = ",\n  ".join(_answered_period(step, offset if is_one_number(offset) else "b.utc_offset_s"))
     sql = (
         f"WITH {head},\n"
         f"source AS (\n{_mart(first)}\n),\n"
@@ -165,12 +170,11 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     return Composed(sql, tuple(params), tuple(metrics), grain)
 
 
-def _answered_period(step: int | None) -> list[str]:
+def _answered_period(step: int | None, offset: str) -> list[str]:
     """`local_day`, `period` and `offset_s` of an answer, out of the keys of `by_locality`."""
     if step is None:
         return ["b.local_day", "CAST(NULL AS BIGINT) AS period", "CAST(NULL AS INTEGER) AS offset_s"]
-    start = f"CAST(b.slot AS BIGINT) * {step} - b.utc_offset_s AS period"
-    return ["CAST(NULL AS DATE) AS local_day", start, "b.utc_offset_s AS offset_s"]
+    return ["CAST(NULL AS DATE) AS local_day", f"CAST(b.slot AS BIGINT) * {step} - {offset} AS period", f"{offset} AS offset_s"]
 
 
 def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
@@ -178,15 +182,15 @@ def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
     declared = contract(first.dataset)
     params: list[Any] = []
     head = _records(first, declared, window, params, join_areas=True) + _register(first, declared, window, params) + _standards(first)
-    event, day = _event(first)
+    event, day, offset = _event(first, window)
     step = SUB_DAY_SECONDS.get(grain)
     if step is None:
         if grain != "day":
             day = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
         keys, period, offset = [day], "CAST(NULL AS BIGINT)", "CAST(NULL AS INTEGER)"
     else:
-        day, offset = "CAST(NULL AS DATE)", "utc_offset_s"
-        period = f"CAST({_slot(event, step)} AS BIGINT) * {step} - utc_offset_s"
+        day = "CAST(NULL AS DATE)"
+        period = f"CAST({_slot(event, step, offset)} AS BIGINT) * {step} - {offset}"
         keys = [period, offset]
     figures = []
     for i, metric in enumerate(metrics):
@@ -237,7 +241,7 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
         )
     elif first.counts_until:
         # the latest report of a case says when it ended: what was open on a day follows from that for every past day
-        end = f'CAST(v."{first.counts_until}" + INTERVAL 1 SECOND * v.utc_offset_s AS DATE)'
+        end = counted_day(f'v."{first.counts_until}"', window.tz, window.from_day, window.to_day)
         head = (
             f"records AS (\n  SELECT v.*, v.local_day AS from_day, {end} AS to_day\n"
             f'  FROM (SELECT * FROM "{declared.table}" WHERE city = ? AND {known}) AS v\n)'
@@ -264,12 +268,14 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
                 f"{sign}({one}) AS n_{i}", f"{sign}({simulated}) AS sim_{i}",
             ]  # fmt: skip
         nets += [f"sum(c.{name}_{i}) AS {name}_{i}" for name in ("num", "den", "n", "sim")]
+        nets += [f"-sum(least(c.{name}_{i}, 0)) AS ended_{name}_{i}" for name in ("n", "sim")]
         total = "sum({}) OVER (PARTITION BY n.area_id ORDER BY n.local_day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-        denominator = metric.denominator if area_bound else total.format(f"n.den_{i}")
-        running += [
-            f"{total.format(f'n.num_{i}')} AS num_{i}", f"{denominator} AS den_{i}",
-            f"{total.format(f'n.n_{i}')} AS n_{i}", f"{total.format(f'n.sim_{i}')} AS sim_{i}",
-        ]  # fmt: skip
+        # nothing is left: the entries that ended on the day stand behind the zero, which is a figure and not "no data"
+        left = {"num": "0", "den": "0" if metric.denominator else "NULL", "n": f"n.ended_n_{i}", "sim": f"n.ended_sim_{i}"}
+        none_left = f"{total.format(f'n.n_{i}')} = 0"
+        for name, instead in left.items():
+            found = f"CASE WHEN {none_left} THEN {instead} ELSE {total.format(f'n.{name}_{i}')} END"
+            running.append(f"{metric.denominator if name == 'den' and area_bound else found} AS {name}_{i}")
     where = ""
     if window.areas is not None:
         where = "WHERE list_contains(?, l.area_id)\n  "
@@ -336,7 +342,7 @@ def _records(metric: Metric, declared: Contract, window: Window, params: list[An
     params += [window.city, from_day, window.to_day, *moments]
     if metric.period_on:
         # counted on another day than the event's: those days decide, the event's only bound the search
-        day = _event(metric)[1]
+        day = _event(metric, window)[1]
         conditions += [f"{day} >= ?", f"{day} < ?"]
         params += [window.from_day, window.to_day]
     if not join_areas:
@@ -379,14 +385,15 @@ def _mart(metric: Metric) -> str:
     return "\n".join("  " + line for line in lines if not line.lstrip().startswith("--"))
 
 
-def _event(metric: Metric) -> tuple[str, str]:
-    """(moment, local day) that decide the period, as SQL."""
-    if not metric.period_on:
-        return "event_at_utc", "local_day"
-    # the clock's offset when the case was received stands for the offset when it was closed
-    return metric.period_on, f"CAST({metric.period_on} + INTERVAL 1 SECOND * utc_offset_s AS DATE)"
+def _event(metric: Metric, window: Window) -> tuple[str, str, str]:
+    """(moment, local day, offset of the clock in seconds) that decide the period, as SQL."""
+    moment, span = metric.period_on or "event_at_utc", (window.tz, window.from_day, window.to_day)
+    offset = clock_offset(moment, *span)
+    if metric.period_on:
+        return moment, counted_day(moment, *span), offset
+    return moment, "local_day", offset if is_one_number(offset) else "utc_offset_s"
 
 
-def _slot(event: str, step: int) -> str:
+def _slot(event: str, step: int, offset: str) -> str:
     """Number of the period below a day since 1970 by the local clock, with the offset in force at the event."""
-    return f"floor((epoch({event}) + utc_offset_s) / {step})"
+    return f"floor((epoch({event}) + {offset}) / {step})"

@@ -14,7 +14,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from data_pipeline.aggregate.city import EVER, CityReadings
-from data_pipeline.aggregate.compose import grouped
+from data_pipeline.aggregate.clock import counted_day
+from data_pipeline.aggregate.compose import LONGEST_CASE, grouped
 from data_pipeline.aggregate.rollup import mapped, stored_grains
 from data_pipeline.aggregate.status import statuses
 from data_pipeline.cities import Pack
@@ -193,9 +194,10 @@ class _Work:
 
     def _period_days(self, metric: Metric, days: set[date]) -> set[date]:
         """The local days on which records of `days` count, for metrics that count on another day than the event's."""
+        counted = counted_day(metric.period_on, self.pack.tz, min(days), max(days) + LONGEST_CASE)
         # present and replaced revisions: the day a case counted on before must be computed again too
         rows = self.lake.frame(
-            f"SELECT DISTINCT CAST({metric.period_on} + INTERVAL 1 SECOND * utc_offset_s AS DATE) AS day, local_day"
+            f"SELECT DISTINCT {counted} AS day, local_day"
             f' FROM "{contract(metric.dataset).table}" WHERE city = ? AND local_day >= ? AND local_day <= ?'
             f" AND {metric.period_on} IS NOT NULL",
             [self.pack.id, min(days), max(days)],

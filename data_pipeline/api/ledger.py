@@ -47,12 +47,14 @@ class BriefIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     city: str
-    of: str = Field("ledger", description="overview, ledger, targets, projects, systems, departments, target, changes")
+    of: str = Field("ledger", description="overview, ledger, targets, projects, systems, departments, target, department, changes")
     lang: str = "zh"
     format: str = Field("pdf", description="pdf, xlsx")
     at: str = Field("now", description="now、日期或冻结 · now, a date, or a freeze")
     before: str = Field("", description="变化快报：较早的台账 · for changes: the earlier ledger")
     target: str = ""
+    department: str = Field("", description="部门快报：规划原文中的名称 · for department: as the plan spells it")
+    only: dict[str, str] = Field(default_factory=dict, description="目标清单的筛选 · filters of the list: plan, domain, department, deadline, kind, status")
 
 
 def add_ledger(router: APIRouter, path: str, queries: Queries, home: Home, make: Maker | None) -> None:
@@ -104,7 +106,7 @@ def add_ledger(router: APIRouter, path: str, queries: Queries, home: Home, make:
     async def brief(wanted: BriefIn) -> Response:
         """立即返回编号，进度另查 · Answers with its number at once; ask for the progress."""
         pack = pack_of(wanted.city)
-        job = making().start(Wanted(wanted.of, pack.id, wanted.lang, wanted.format, wanted.at, wanted.before, wanted.target))
+        job = making().start(Wanted(**wanted.model_dump() | {"city": pack.id}))
         response = to_json(job.as_dict())
         response.status_code = 202
         return response

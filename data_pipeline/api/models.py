@@ -99,12 +99,13 @@ class SearchHit(Out):
 
 
 class ThresholdOut(Out):
-    """One class of a metric: values from `at_least` (inclusive) up to the next."""
+    """One class of a metric: values from `at_least` (inclusive) up to the next. `verified`: its bounds were read in the standard's text."""
 
     at_least: float
     level: str
     zh: str
     en: str
+    verified: bool
 
 
 class MetricOut(Out):

@@ -28,7 +28,7 @@ from data_pipeline.ledger import evidence
 from data_pipeline.ledger.draft import Draft
 from data_pipeline.ledger.entries import new_id
 from data_pipeline.ledger.says import say
-from data_pipeline.ledger.template import MOST_BYTES, Line, make_template, read_template
+from data_pipeline.ledger.template import Line, make_template, read_template
 from data_pipeline.ledger.types import Finding, ReportEntry
 from data_pipeline.queries import Queries
 from data_pipeline.times import local_day, now_utc, to_local
@@ -147,7 +147,7 @@ def add_reports(router: APIRouter, prefix: str, queries: Queries, home: Home) ->
         ask_report(home, packs, {"action": "withdraw", "city": pack.id, "entry_id": entry_id, "note": given.note, "person": person_of(user)})
         return entry_answer(pack, entry_id, 200)
 
-    @post("/upload", "上传填好的模板 · Send a filled template back", max_body_size=MOST_BYTES + 65536)
+    @post("/upload", "上传填好的模板 · Send a filled template back", max_body_size=evidence.MOST_BYTES + 65536)
     async def upload(request: Request, user: Reporter) -> Response:
         """每行一条填报；有误的行逐一列出 · An entry a row; rows with faults are listed."""
         return await with_file(request, lambda file, name: returned(queries, home, packs, user, file, name))
@@ -216,7 +216,7 @@ def _last_words(last: ReportEntry | None) -> str:
 
 
 def returned(queries: Queries, home: Home, packs: dict[str, Pack], user: User, file: UploadFile, name: str) -> Response:
-    """Take a filled template: good rows become entries, the others are listed; its bytes are kept in either case."""
+    """Take a filled template: good rows become entries with its bytes as evidence, the others are listed."""
     home.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="template-", dir=home.root) as folder:
         path = Path(folder) / "template.xlsx"

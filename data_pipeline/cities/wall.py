@@ -20,7 +20,7 @@ from data_pipeline.errors import did_you_mean
 # by how many characters of the least size stand side by side on the screen (pages/wall, assets/wall.css)
 SizeClass = Literal["compact", "standard", "wide", "ultra"]
 SIZE_CLASSES: tuple[SizeClass, ...] = get_args(SizeClass)
-Kind = Literal["figures", "map", "ranking", "trend", "exceptions", "events", "plan", "targets"]
+Kind = Literal["figures", "map", "ranking", "trend", "exceptions", "events", "plan", "targets", "moment"]
 # kinds that show declared figures; of the others none is asked for
 WITH_METRICS: frozenset[Kind] = frozenset({"figures", "map", "ranking", "trend"})
 # what a map can show over its figure
@@ -30,6 +30,8 @@ DRAWN_LAYERS: tuple[MapLayer, ...] = ("zones", "townships", "towns")
 DOT_LAYERS: tuple[MapLayer, ...] = ("charging_stations", "car_parks", "monitoring_stations")
 NAME = r"^[a-z][a-z0-9_]*$"
 MOST_COLUMNS, MOST_ROWS = 24, 12
+# a scene that plays the past: at most so many hours, none shown for less than a second, its last one held before the scene goes on
+MOST_HOURS, LEAST_HOUR_S, HELD_S = 31, 1, 6
 
 
 class Tile(Declared):
@@ -68,6 +70,9 @@ class Tile(Declared):
 class Scene(Declared):
     """One arrangement of the wall, shown for `dwell_s` seconds. `grid`: size class → rows of tile names.
 
+    `replay_hours`: the scene plays so many of the newest hours in that time, one after the other; its tile of kind
+    `moment` says which hour is shown. Without it the scene shows the present.
+
     Without a `wide` grid a wide screen takes `standard`; without `compact` a screen of few large
     characters takes the first two tiles, one above the other.
     """
@@ -76,6 +81,7 @@ class Scene(Declared):
     name_zh: str
     name_en: str
     dwell_s: int = Field(default=60, ge=5, le=86400)
+    replay_hours: int | None = Field(default=None, ge=2, le=MOST_HOURS)
     grid: dict[SizeClass, tuple[str, ...]]
     tiles: tuple[Tile, ...] = Field(min_length=1)
 
@@ -88,9 +94,30 @@ class Scene(Declared):
             wrong += [f"grid {size!r}: {problem}" for problem in grid_problems(rows, [t.id for t in self.tiles])]
         shown = {name for rows in self.grid.values() for row in rows for name in row.split()}
         wrong += [f"tile {t.id!r} stands in no grid" for t in self.tiles if t.id not in shown]
+        wrong += self._replay_problems()
         if wrong:
             raise ValueError("; ".join(f"scene {self.id!r}: {problem}" for problem in wrong))
         return self
+
+    def _replay_problems(self) -> list[str]:
+        """Nobody may take the past for now: a scene that plays says on every screen which hour it shows, and for long enough to be read."""
+        moments = [t.id for t in self.tiles if t.kind == "moment"]
+        if self.replay_hours is None:
+            return [f"tile {name!r}: kind 'moment' stands in scenes with replay_hours only" for name in moments]
+        if len(moments) != 1:
+            return [f"replay_hours needs one tile of kind 'moment', there are {len(moments)}"]
+        wrong = [f"grid {size!r}: tile {moments[0]!r} of kind 'moment' is missing" for size, rows in self.grid.items()
+                 if moments[0] not in " ".join(rows).split()]  # fmt: skip
+        if "compact" not in self.grid and moments[0] not in [t.id for t in self.tiles[:2]]:
+            wrong.append(f"tile {moments[0]!r} of kind 'moment' must be one of the first two, which small screens show")
+        if self.hour_ms < LEAST_HOUR_S * 1000:
+            wrong.append(f"dwell_s {self.dwell_s} is too short for {self.replay_hours} hours, at least {self.replay_hours * LEAST_HOUR_S + HELD_S}")
+        return wrong
+
+    @property
+    def hour_ms(self) -> int:
+        """How long each hour of a replay is shown, in milliseconds; 0 for a scene of the present."""
+        return (self.dwell_s - HELD_S) * 1000 // self.replay_hours if self.replay_hours else 0
 
     def rows(self, size: SizeClass) -> tuple[tuple[str, ...], ...]:
         """The grid of a size class as tile names by row and column."""

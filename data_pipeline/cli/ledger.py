@@ -18,6 +18,7 @@ from data_pipeline.home import Home
 from data_pipeline.ingest.desk import ask_freeze
 from data_pipeline.ledger import freeze as kept
 from data_pipeline.ledger.diff import Change, diff
+from data_pipeline.ledger.known import ledger_areas
 from data_pipeline.ledger.types import Freeze
 from data_pipeline.ledger.verify import verify
 from data_pipeline.queries.door import Queries
@@ -99,10 +100,11 @@ def changes(
 def brief(
     out: Annotated[Path, typer.Argument(help="File to write, .pdf or .xlsx.")],
     city: CityOption,
-    of: Annotated[str, typer.Option("--of", help="overview, ledger, targets, projects, systems, departments, target or changes.")] = "ledger",
+    of: Annotated[str, typer.Option("--of", help="overview, ledger, targets, projects, systems, departments, target, department or changes.")] = "ledger",
     at: Annotated[str, typer.Option("--at", help="A freeze's id or name, a date, or now.")] = "now",
     before: Annotated[str, typer.Option("--before", help="For changes: the earlier ledger.")] = "",
     target: Annotated[str, typer.Option("--target", help="For target: its id.")] = "",
+    department: Annotated[str, typer.Option("--department", help="For department: its name as the plan spells it.")] = "",
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
     home: HomeOption = None,
     packs: PacksOption = None,
@@ -110,7 +112,7 @@ def brief(
     """Write a briefing as PDF or workbook; the progress goes to the error stream."""
     kind = out.suffix.lower().removeprefix(".")
     command = [sys.executable, "-m", "pages.plan.briefing", "--out", str(out.resolve()), "--home", str(Home.of(home).root), "--city", city,
-               "--of", of, "--at", at, "--before", before, "--target", target, "--lang", lang, "--format", kind]  # fmt: skip
+               "--of", of, "--at", at, "--before", before, "--target", target, "--department", department, "--lang", lang, "--format", kind]  # fmt: skip
     # in a process of its own, as `serve` starts the web: words and drawings belong to the pages, which this package never imports
     code = subprocess.run([*command, *(["--packs", str(packs.resolve())] if packs else [])], cwd=ROOT).returncode
     if code:
@@ -176,4 +178,4 @@ def _open(place: Home, packs: dict[str, Pack], city: str) -> tuple[Pack, Queries
     if not city:
         raise UsageError("which city?", hint="give --city, for example --city 420700")
     pack = find_pack(packs, city)
-    return pack, Queries.open(place, {pack.id: pack})
+    return pack, Queries.open(place, {pack.id: pack}, areas=ledger_areas(pack))

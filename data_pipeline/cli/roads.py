@@ -1,4 +1,4 @@
-"""`roads probe-speeds|free-flow`: from recorded positions and speeds to files that are delivered like any other."""
+"""`roads probe-speeds|stop-calls|free-flow`: from recorded positions and speeds to files that are delivered like any other."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from data_pipeline.cli.common import Format, FormatOption, HomeOption, PacksOpti
 from data_pipeline.contracts import contract
 from data_pipeline.errors import UsageError
 from data_pipeline.home import Home
+from data_pipeline.roads.calls import stop_calls
 from data_pipeline.roads.free_flow import ENOUGH_DAYS, free_flow
 from data_pipeline.roads.probe import probe_speeds, sample_size
+from data_pipeline.sources import read
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import local_day, midnight_utc, parse_time
 
@@ -63,6 +65,40 @@ def probe_command(
     )  # fmt: skip
 
 
+@roads_app.command("stop-calls")
+def calls_command(
+    file: Target,
+    city: CityOption,
+    day: Annotated[str, typer.Option(help="Service day, such as 2016-11-25.")],
+    timetable: Annotated[Path, typer.Option(help="Table of trip_id, stop_id, arrival_time (hours may pass 24).")],
+    stops: Annotated[Path, typer.Option(help="Table of stop_id, stop_lon, stop_lat (WGS84).")],
+    home: HomeOption = None,
+    packs: PacksOption = None,
+    fmt: FormatOption = Format.table,
+) -> None:
+    """Work out from a day's vehicle positions and a timetable when each trip left its stops (dataset `transit_calls`)."""
+    pack = find_pack(load_packs(packs), city)
+    on = local_day(parse_time(day, pack.tz, "--day"), pack.tz)
+    with Lake.reader(Home.of(home)) as lake:
+        # a service day runs on into the next one
+        positions = lake.frame(
+            'SELECT vehicle_id, trip_id, route_id, "at", lon, lat FROM rec_vehicle_positions WHERE city = ? AND known_to_utc IS NULL'
+            " AND trip_id IS NOT NULL AND local_day BETWEEN ? AND ?",
+            [pack.id, on, on + timedelta(days=1)],
+        )
+    plan = _table(timetable, ["trip_id", "stop_id", "arrival_time"]).with_columns(arrival_s=_clock("arrival_time")).drop_nulls(["arrival_s"])
+    places = _table(stops, ["stop_id", "stop_lon", "stop_lat"]).select(
+        "stop_id", pl.col("stop_lon").cast(pl.Float64).alias("lon"), pl.col("stop_lat").cast(pl.Float64).alias("lat")
+    )
+    found = stop_calls(positions, plan, places, on, pack.metric_crs, pack.tz)
+    _write(found.calls, file)
+    emit_one(
+        {"file": str(file), "positions": found.fixes_n, "off_path": found.off_path_n, "trips": found.trips_n, "trips_without_timetable": found.unknown_trips_n,
+         "calls": found.calls.height, "with_time": found.calls.height - found.calls["actual_at"].null_count()},
+        fmt, "stop calls",
+    )  # fmt: skip
+
+
 @roads_app.command("free-flow")
 def free_flow_command(
     file: Target,
@@ -91,6 +127,21 @@ def _sections(lake: Lake, pack: Pack) -> pl.DataFrame:
     if found.is_empty():
         raise UsageError(f"{pack.id} has no road sections", hint="deliver a register `road_sections` with `path` first")
     return found
+
+
+def _table(path: Path, columns: list[str]) -> pl.DataFrame:
+    """Columns of a delivered table as text; `UsageError` for one that is not there."""
+    rows = read(path, filename=path.name).frame
+    missing = [name for name in columns if name not in rows.columns]
+    if missing:
+        raise UsageError(f"{path.name} has no column {', '.join(missing)}", hint=f"it has {', '.join(rows.columns)}")
+    return rows.select(columns)
+
+
+def _clock(column: str) -> pl.Expr:
+    """`25:10:00` as seconds of the service day; null for anything else."""
+    parts = pl.col(column).str.extract_groups(r"^\s*(\d{1,2}):(\d{2}):(\d{2})\s*$")
+    return sum((parts.struct.field(str(i + 1)).cast(pl.Int64) * f for i, f in enumerate((3600, 60, 1))), pl.lit(0))
 
 
 def _write(rows: pl.DataFrame, file: Path) -> None:

@@ -155,6 +155,11 @@ class Contract(Declared):
         """Name of the records table in the lake."""
         return f"rec_{self.id}"
 
+    @property
+    def foretells(self) -> bool:
+        """Whether its records speak of days to come, as those of a timetable do; readings stop at today all the same."""
+        return duration(self.allowed_ahead) > timedelta(days=1)
+
     def polars_schema(self) -> dict[str, pl.DataType]:
         """Column name → Polars type, in the order of the contract."""
         return {name: POLARS_TYPES[column.type] for name, column in self.columns.items()}

@@ -28,6 +28,7 @@ class Books:
     taken : fingerprints of accepted deliveries
     known_localities : ids that `localities` holds
     newest_event : (city, dataset) → newest event time of its records
+    filled : tables that may have rows; none other needs to be asked
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Books:
         self.known_localities = set(self.lake.frame("SELECT DISTINCT locality_id FROM localities")["locality_id"].to_list())
         self.sites: dict[tuple[str, str], pl.DataFrame] = {}
         self.newest_event: dict[tuple[str, str], datetime | None] = {}
+        self.filled = self.lake.filled_tables()
         self.stale = False  # a failed commit left counters ahead of what is in the store
 
     def pack(self, city: str) -> Pack:

@@ -204,7 +204,7 @@ class Commit:
         key = (city, rules.id)
         if key not in self.writer.newest_event:
             sql = f'SELECT max(event_at_utc) FROM "{rules.table}" WHERE city = ?'
-            self.writer.newest_event[key] = self.lake.value(sql, [city])
+            self.writer.newest_event[key] = self.lake.value(sql, [city]) if rules.table in self.writer.filled else None
         return self.writer.newest_event[key]
 
     def _sites_of(self, pack: Pack, register: str | None) -> pl.DataFrame:
@@ -247,6 +247,7 @@ class Commit:
             account.first_event, account.last_event = ends(accepted["event_at_utc"])
             newest = self._newest_event(city, rules)
             self.writer.newest_event[city, rules.id] = max(filter(None, (newest, account.last_event)), default=None)
+            self.writer.filled.add(rules.table)
         if not revised.closing.is_empty():
             self.close_revisions(rules, city, revised.closing)
         days = {day for frame in (accepted, revised.closing) for day in frame["local_day"].unique().to_list()}

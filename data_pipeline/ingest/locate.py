@@ -18,7 +18,7 @@ import polars as pl
 from data_pipeline.cities import Located, Pack, Place
 from data_pipeline.contracts import Contract
 from data_pipeline.errors import did_you_mean
-from data_pipeline.ingest.moments import offset_steps
+from data_pipeline.times import offset_steps
 from geo.crs import canonical_datum
 from geo.datum import probable_datum
 from geo.h3cells import cells as h3_cells

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from data_pipeline.ingest.values import Converted, half_width, trimmed
-from data_pipeline.times import service_start_utc, to_local
+from data_pipeline.times import offset_steps, service_start_utc
 
 US = pl.Datetime("us")
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
-EPOCH = datetime(1970, 1, 1)
 LOOKED_AT = timedelta(days=1000)  # over longer times than this it does not pay to look whether the offset ever changes
 # tried on whole columns, in this order, before single texts are looked at
 _LOCAL = (
@@ -376,31 +374,3 @@ def utc_of(text: str, tz: ZoneInfo) -> datetime:
     moment = datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=tz)
     return aware.astimezone(UTC).replace(tzinfo=None)
-
-
-@cache
-def _offset_at(tz: ZoneInfo, moment_utc: datetime) -> int:
-    return int(to_local(moment_utc, tz).utcoffset().total_seconds())  # type: ignore[union-attr]
-
-
-def offset_steps(tz: ZoneInfo, first_utc: datetime, last_utc: datetime) -> tuple[list[datetime], list[int]]:
-    """Moments (naive UTC) from which an offset (seconds) holds, covering `first_utc` … `last_utc`.
-
-    Looks at every day and halves it where the offset differs; two changes within one day have
-    never been decreed.
-    """
-    step = timedelta(days=1)
-    here = EPOCH + (first_utc - EPOCH) // step * step
-    starts, offsets = [here], [_offset_at(tz, here)]
-    while here <= last_utc:
-        after = here + step
-        if _offset_at(tz, after) != offsets[-1]:
-            low, high = here, after
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) / 2
-                middle = middle.replace(microsecond=0)
-                low, high = (middle, high) if _offset_at(tz, middle) == offsets[-1] else (low, middle)
-            starts.append(high)
-            offsets.append(_offset_at(tz, after))
-        here = after
-    return starts, offsets

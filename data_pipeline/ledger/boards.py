@@ -67,7 +67,7 @@ class StageSum:
 
     `projects_n` counts named rows and the numbers that programmes state (a programme without a number
     counts as one row). `stated_n` / `stated_yi_yuan` are what the document prints as the total of the
-    stage (group rows): never added to the parts.
+    stage (group rows): never added to the parts. `is_simulated`: a part's report came from the simulator.
     """
 
     plan_id: str
@@ -78,6 +78,7 @@ class StageSum:
     blocked_n: int
     stated_n: int | None
     stated_yi_yuan: float | None
+    is_simulated: bool = False
 
 
 def project_sums(rows: Sequence[LedgerProject]) -> tuple[StageSum, ...]:
@@ -97,7 +98,7 @@ def project_sums(rows: Sequence[LedgerProject]) -> tuple[StageSum, ...]:
                         _total(r.project.investment_yi_yuan for r in parts),
                         _total(r.invested_yi_yuan for r in parts), sum(bool(r.blocked) for r in parts),
                         _count(r.project.n_projects for r in totals),
-                        _total(r.project.investment_yi_yuan for r in totals),
+                        _total(r.project.investment_yi_yuan for r in totals), any(r.is_simulated for r in parts),
                     )
                 )  # fmt: skip
     return tuple(found)

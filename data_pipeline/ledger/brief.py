@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from data_pipeline.errors import CityBrainError, DeliveryError
 from data_pipeline.ledger.freeze import canonical, sha256_of
+from data_pipeline.ledger.says import refuse
 
 FORMAT = 1
 ATTACHMENT = "payload.json"
@@ -205,7 +206,7 @@ def _compiled(brief: Brief, look: Mapping[str, str], kind: str, ppi: float = 144
             TEMPLATE.read_bytes(), format=kind, ppi=ppi, font_paths=[str(FONTS)], sys_inputs=inputs, timestamp=0
         )  # type: ignore[call-overload]
     except typst.TypstError as error:
-        raise CityBrainError(f"the briefing {brief.title!r} could not be set: {error.message} {error.diagnostic}") from error
+        raise refuse("brief_unset", CityBrainError, title=brief.title, text=f"{error.message} {error.diagnostic}") from error
     return list(made) if isinstance(made, list) else [made]
 
 

@@ -6,14 +6,17 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from data_pipeline.errors import CityBrainError, StoreBusy, UnknownId, UsageError
+from data_pipeline.errors import CityBrainError, StoreBusy, UnknownId
+from data_pipeline.ledger.says import refuse
 
 FORMATS = {"pdf": "application/pdf", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-SUBJECTS = ("overview", "ledger", "targets", "projects", "systems", "departments", "target", "changes")
+SUBJECTS = ("overview", "ledger", "targets", "projects", "systems", "departments", "target", "department", "changes")
+# filters of the list of targets, which its briefing takes over
+FILTERS = ("plan", "domain", "department", "deadline", "kind", "status")
 MOST_AT_ONCE = 4
 KEPT = 40
 KEPT_S = 1800.0
@@ -25,7 +28,8 @@ Progress = Callable[[str, float], None]
 class Wanted:
     """Which briefing: of what, of which city, in which language and format, of which ledger.
 
-    `at` (and `before` for changes) is `now`, a date or a freeze's id or name; `target` the id of one target.
+    `at` (and `before` for changes) is `now`, a date or a freeze's id or name; `target` the id of one target, `department`
+    an office as the plan spells it; `only` narrows the list of targets (`FILTERS` → value), as its page does.
     """
 
     of: str
@@ -35,16 +39,23 @@ class Wanted:
     at: str = "now"
     before: str = ""
     target: str = ""
+    department: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> Wanted:
         """This, where it makes sense; `UsageError` names what does not."""
         for name, value, allowed in (("of", self.of, SUBJECTS), ("lang", self.lang, ("zh", "en")), ("format", self.format, tuple(FORMATS))):
             if value not in allowed:
-                raise UsageError(f"{name}: {value!r} is none of {', '.join(allowed)}")
+                raise refuse("brief_word", name=name, got=value, allowed=", ".join(allowed))
         if self.of == "changes" and not self.before:
-            raise UsageError("before: which ledger are the changes since?", hint="give a date or the name of a freeze")
+            raise refuse("brief_before", hint="give a date or the name of a freeze")
         if self.of == "target" and not self.target:
-            raise UsageError("target: which target?", hint="give its id, for example ez-5g-stations")
+            raise refuse("brief_target", hint="give its id, for example ez-5g-stations")
+        if self.of == "department" and not self.department:
+            raise refuse("brief_department", hint="give its name as the plan spells it")
+        for name in self.only:
+            if name not in FILTERS:
+                raise refuse("brief_word", name="only", got=name, allowed=", ".join(FILTERS))
         return self
 
     @property
@@ -68,6 +79,9 @@ class Job:
     step: str = "gather"
     share: float = 0.0
     error: str = ""
+    hint: str = ""
+    code: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
     body: bytes = b""
     started: float = field(default_factory=time.monotonic)
     took_s: float | None = None
@@ -75,6 +89,7 @@ class Job:
     def as_dict(self) -> dict[str, object]:
         """What a program is told of it."""
         return {"id": self.id, "state": self.state, "step": self.step, "share": round(self.share, 2), "error": self.error,
+                "hint": self.hint, "code": self.code, "facts": self.facts,
                 "file": self.wanted.file_name if self.state == "done" else None, "bytes": len(self.body) or None,
                 "took_s": None if self.took_s is None else round(self.took_s, 2)}  # fmt: skip
 
@@ -93,7 +108,7 @@ class BriefJobs:
         with self._guard:
             self._clear()
             if sum(job.state == "working" for job in self._jobs.values()) >= MOST_AT_ONCE:
-                raise StoreBusy(f"{MOST_AT_ONCE} briefings are being made already", hint="try again in a few seconds")
+                raise refuse("brief_many", StoreBusy, n=MOST_AT_ONCE, hint="try again in a few seconds")
             job = Job(uuid.uuid4().hex, wanted)
             self._jobs[job.id] = job
         threading.Thread(target=self._run, args=(job,), name=f"briefing-{job.id[:8]}", daemon=True).start()
@@ -114,7 +129,8 @@ class BriefJobs:
             job.body = self._make(job.wanted, progress)
             job.step, job.share, job.state = "done", 1.0, "done"
         except CityBrainError as error:
-            job.error, job.state = str(error), "failed"
+            job.error, job.hint, job.code, job.facts = error.message, error.hint, error.code, error.facts
+            job.state = "failed"
         except Exception as error:
             # told to who waits for it, and written down with its place: a thread has nobody to raise to
             log.exception("briefing %s of %s failed", job.id, job.wanted)

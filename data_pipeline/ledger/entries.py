@@ -270,10 +270,10 @@ def _deliver(commit: Commit, pack: Pack, entry: ReportEntry) -> int:
         incoming = Incoming(path, pack.id, DATASET, source=entry.department, filename=path.name, operator=entry.author)
         receipt = commit.take(incoming)
     if receipt.accepted != 1:
-        raise UsageError(
-            f"entry {entry.entry_id} cannot become a record: {receipt.status}, {receipt.quarantined} rows refused. {receipt.message}",
+        raise refuse(
+            "no_record", entry=entry.entry_id, status=receipt.status, n=receipt.quarantined, text=receipt.message,
             hint="return it to its author; the contract of plan_reports says what a report must hold",
-        )
+        )  # fmt: skip
     return receipt.delivery_id
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from data_pipeline.errors import StoreError, UnknownId, UsageError
+from data_pipeline.errors import StoreError, UnknownId
+from data_pipeline.ledger.says import refuse
 from data_pipeline.ledger.types import Freeze, Ledger
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def make(ledger: Ledger, name: str, by: str, by_known: bool, at_utc: datetime) -
     """
     name = " ".join(name.split())
     if not name or len(name) > MOST_NAME:
-        raise UsageError(f"name: {name[:100]!r} has {len(name)} characters, 1 to {MOST_NAME} are allowed")
+        raise refuse("freeze_name", got=name[:100], n=len(name), most=MOST_NAME)
     if not by.strip():
-        raise UsageError("by: nobody is named", hint="say who freezes the ledger")
+        raise refuse("freeze_nobody", hint="say who freezes the ledger")
     payload = payload_of(ledger)
     mark = hashlib.sha256(f"{ledger.city}|{name}|{at_utc.isoformat()}".encode()).hexdigest()[:8]
     return Freeze(
@@ -127,10 +128,10 @@ def arguments_of(freeze: Freeze) -> dict[str, Any]:
 def from_arguments(arguments: dict[str, Any], file: Path) -> Freeze:
     """The freeze handed in; `UsageError` where the file is not what the hash says."""
     if file.stat().st_size > MOST_BYTES:
-        raise UsageError(f"the ledger has {file.stat().st_size} bytes, at most {MOST_BYTES} are kept")
+        raise refuse("freeze_large", n=file.stat().st_size, most=MOST_BYTES)
     payload = file.read_bytes().decode("utf-8")
     if sha256_of(payload) != arguments["sha256"]:
-        raise UsageError("the frozen ledger arrived changed: its hash is not the one it was sent with", hint="freeze it again")
+        raise refuse("freeze_changed", hint="freeze it again")
     plain = {key: arguments[key] for key in ("freeze_id", "city", "name", "on", "frozen_at_utc", "by", "by_known", "sha256")}
     return TypeAdapter(Freeze).validate_python(plain | {"payload": payload})
 
@@ -145,10 +146,10 @@ def record(lake: Lake, freeze: Freeze, commit_seq: int) -> None:
     """
     taken = lake.frame("SELECT freeze_id, on_day FROM ledger_freezes WHERE city = ? AND name = ?", [freeze.city, freeze.name])
     if not taken.is_empty():
-        raise UsageError(
-            f"name: {freeze.name!r} is taken by {taken['freeze_id'][0]} of {taken['on_day'][0]}",
+        raise refuse(
+            "freeze_taken", got=freeze.name, freeze=taken["freeze_id"][0], on=taken["on_day"][0].isoformat(),
             hint="a freeze is kept as it is; choose another name",
-        )
+        )  # fmt: skip
     row = {
         "freeze_id": freeze.freeze_id, "city": freeze.city, "name": freeze.name, "on_day": freeze.on,
         "frozen_at_utc": freeze.frozen_at_utc, "by": freeze.by, "by_known": freeze.by_known, "sha256": freeze.sha256,

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from data_pipeline.ledger.reported import Reports
 from data_pipeline.ledger.types import PathPoint
+
+if TYPE_CHECKING:
+    from data_pipeline.cities import Pack
+
+
+def ledger_areas(pack: Pack) -> list[str]:
+    """Ids of the areas whose readings a ledger rests on: the city and its districts. A command need read no others."""
+    return [area.id for area in (pack.city_area, *pack.children(pack.city_area.id))]
 
 
 @dataclass(frozen=True)

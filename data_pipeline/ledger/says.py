@@ -1,4 +1,4 @@
-"""Every sentence reporting says no with: of the checks, of cells of the template, of an entry's way, of evidence.
+"""Every sentence the ledger says no with: checks, cells of the template, an entry's way, evidence, freezes, briefings.
 
 A finding or a refusal is a code and what fills its sentence. Here are the English sentences, for errors, logs and the
 API; screens have the same codes in both languages (`reports.find.*` of `components/text`), which a test compares.
@@ -47,12 +47,11 @@ SAYS: dict[str, str] = {
     "cell_empty": "{cell} ({name}): is empty; a report needs its data date",
     "cell_long": "{cell} ({name}): {n} characters, at most {most} are kept",
     "row_lost": "{cell}: {got!r} is no kind of subject; the row lost its hidden id",
-    "row_invalid": "{text}",
     # a template as a whole
     "template_large": "{file}: larger than the {most} MB allowed",
     "template_kind": "{file}: not an Excel workbook (.xlsx)",
     "template_xls": "{file}: the old .xls form",
-    "template_unread": "{file}: the workbook cannot be read ({text})",
+    "template_unread": "{file}: the workbook cannot be read",
     "template_other": "{file}: no template of this product (sheets {sheets})",
     "template_version": "{file}: template version {got!r}, this product reads {wanted!r}",
     "template_formula": "{file}: sheet {sheet!r} cell {cell} holds a formula",
@@ -76,6 +75,23 @@ SAYS: dict[str, str] = {
     "file_program": "evidence: {name} is {what}; it is not kept",
     "file_kind": "evidence: {name} is none of the allowed kinds",
     "link": "evidence: {got!r} is neither a kept file nor a link",
+    "no_record": "entry {entry} cannot become a record: {status}, {n} rows refused. {text}",
+    # freezes and the ledger's date (freeze.py, queries/freezes.py, pages)
+    "freeze_name": "name: {got!r} has {n} characters, 1 to {most} are allowed",
+    "freeze_nobody": "by: nobody is named",
+    "freeze_taken": "name: {got!r} is taken by {freeze} of {on}",
+    "freeze_large": "the ledger has {n} bytes, at most {most} are kept",
+    "freeze_changed": "the frozen ledger arrived changed: its hash is not the one it was sent with",
+    "day_to_come": "{got} is still to come; the ledger knows nothing of it",
+    "day_unread": "on: {got!r} is not a date; write it as 2021-06-30",
+    "day_outside": "on: {got} is outside {first} to {last}; the ledger knows nothing of it",
+    # briefings (brief_jobs.py, brief.py)
+    "brief_word": "{name}: {got!r} is none of {allowed}",
+    "brief_before": "before: which ledger are the changes since?",
+    "brief_target": "target: which target?",
+    "brief_department": "department: which department?",
+    "brief_many": "{n} briefings are being made already",
+    "brief_unset": "the briefing {title!r} could not be set: {text}",
 }
 
 

@@ -9,6 +9,7 @@ another department is noticed. Formulas, macros and passwords are refused; every
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,15 +23,15 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from data_pipeline.declare import validate
-from data_pipeline.errors import DeclarationError, DeliveryError, did_you_mean
+from data_pipeline.errors import DeliveryError, did_you_mean
 from data_pipeline.ledger.draft import Draft
+from data_pipeline.ledger.evidence import MOST_BYTES
 from data_pipeline.ledger.says import refuse
 from data_pipeline.ledger.types import REASON_LENGTH, STAGES, Finding
 from data_pipeline.sources.base import ReadOptions
 from data_pipeline.sources.sheets import refuse_unsafe
 
 VERSION = "report-1"
-MOST_BYTES = 50 * 1024 * 1024
 SHEET, META, HELP = "填报 Report", "_meta", "说明 Read me"
 OLE = b"\xd0\xcf\x11\xe0"
 FIRST_ROW = 3
@@ -194,18 +195,13 @@ def read_template(path: Path, filename: str) -> Returned:
     ole = head.startswith(OLE)
     if not ole and not head.startswith(b"PK\x03\x04"):
         raise refuse("template_kind", DeliveryError, file=filename, hint="download the template and fill it in")
-    try:
-        refuse_unsafe(path, filename, ReadOptions(), ole=ole)
-    except DeliveryError as error:
-        if error.code:
-            raise
-        raise refuse("template_unread", DeliveryError, file=filename, text=error.message, hint=error.hint) from None
+    refuse_unsafe(path, filename, ReadOptions(), ole=ole)
     if ole:
         raise refuse("template_xls", DeliveryError, file=filename, hint="save it as .xlsx")
     try:
         book = load_workbook(path, read_only=True, data_only=False)
     except (KeyError, ValueError, OSError) as error:
-        raise refuse("template_unread", DeliveryError, file=filename, text=str(error), hint="save it as .xlsx and send it again") from None
+        raise refuse("template_unread", DeliveryError, file=filename, hint=f"save it as .xlsx and send it again ({error})") from None
     try:
         meta = _meta(book, filename)
         rows = tuple(_rows(book[SHEET], filename, meta))
@@ -283,13 +279,14 @@ def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
         value = row[name]
         if value in (None, ""):
             return None
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
         try:
-            return float(str(value).replace(",", "").replace("，", "").replace("%", "").strip())
+            found = float(str(value).replace(",", "").replace("，", "").replace("%", "").strip())
         except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
             bad("cell_number", name, got=str(value)[:60])
             return None
+        return found
 
     def day_of(name: str) -> date | None:
         value = row[name]
@@ -335,7 +332,4 @@ def _filled(number: int, row: dict[str, Any], meta: dict[str, str]) -> Filled:
             bad("cell_long", name, n=len(data[name]), most=REASON_LENGTH)
     if problems:
         return Filled(number, data["subject_id"], None, tuple(problems))
-    try:
-        return Filled(number, data["subject_id"], validate(Draft, data, f"row {number}"), ())
-    except DeclarationError as error:
-        return Filled(number, data["subject_id"], None, tuple(Finding("error", "row_invalid", {"text": text}) for text in error.problems))
+    return Filled(number, data["subject_id"], validate(Draft, data, f"row {number}"), ())

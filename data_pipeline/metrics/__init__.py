@@ -28,13 +28,15 @@ Unit = Literal[
 class Threshold(Declared):
     """One class of a metric: values from `at_least` (inclusive) up to the next class.
 
-    `level` says how it is drawn: `good`, `watch`, `bad`, `signal` or a standard's own class id.
+    `level` says how it is drawn: `good`, `watch`, `bad`, `signal` or a standard's own class id. `verified`: its bounds
+    were read in the standard's text; one that was not is marked where the standard is named.
     """
 
     at_least: float
     level: str
     zh: str
     en: str
+    verified: bool = True
 
 
 class Decider(Declared):
@@ -108,6 +110,7 @@ class Metric(Declared):
     `estimate_days`: with fewer days of records than this the figure is an estimate (status E).
     `breaks`: days on which the definition changed (a standard replaced by its successor).
     `grades`: id of a standard's grades (`standards/`), whose classes are then the `thresholds`.
+    `given_from`: first local day the figure exists for, with why (`before_zh`, `before_en`), said wherever an earlier period is empty.
     `decided_by`: figures of which this one is the largest; the one (or, at a tie, those) that reach it are named
     beside it as `decider_zh` / `decider_en`, where it is above `decided_above` (an AQI of at most 50 has no primary
     pollutant).
@@ -149,6 +152,9 @@ class Metric(Declared):
     interval: Literal["", "wilson"] = ""
     estimate_days: int = Field(default=0, ge=0)
     breaks: tuple[Break, ...] = ()
+    given_from: date | None = None
+    before_zh: str = ""
+    before_en: str = ""
     headline: bool = False
     whole_periods_only: bool = False
     zero_where_city_reports: bool = False
@@ -170,7 +176,7 @@ class Metric(Declared):
         if name not in grades():
             near = did_you_mean(str(name), grades())
             raise ValueError(f"unknown grades {name!r}" + (f", did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(grades())}"))
-        steps = [{"at_least": c.low, "level": c.level, "zh": c.zh, "en": c.en} for c in grades()[name].classes]
+        steps = [{"at_least": c.low, "level": c.level, "zh": c.zh, "en": c.en, "verified": c.verified} for c in grades()[name].classes]
         return {**data, "thresholds": tuple(steps)}
 
     @model_validator(mode="after")
@@ -179,6 +185,8 @@ class Metric(Declared):
         if self.dataset not in contracts():
             near = did_you_mean(self.dataset, contracts())
             problems.append(f"unknown dataset {self.dataset!r}" + (f", did you mean {near[0]!r}?" if near else ""))
+        if len({self.given_from is not None, bool(self.before_zh), bool(self.before_en)}) > 1:
+            problems.append("given_from needs before_zh and before_en, why there is no figure before, and the other way round")
         if bool(self.decided_by) != bool(self.decider_zh and self.decider_en):
             problems.append("decided_by needs decider_zh and decider_en, what the deciding figure is called, and the other way round")
         if self.unit == "share" and not self.denominator and self.over_time != "recompute":

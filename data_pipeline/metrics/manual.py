@@ -145,7 +145,9 @@ def facts(metric: Metric, lang: Lang) -> list[tuple[str, str]]:
         named = ("、" if zh else ", ").join(f"{d.zh if zh else d.en} `{d.metric}`" for d in metric.decided_by)
         found.append((metric.decider_zh if zh else metric.decider_en, named))
     if metric.thresholds:
-        found.append((word("classes", lang), ("、" if zh else ", ").join(f"≥ {c.at_least:g} {c.zh if zh else c.en}" for c in metric.thresholds)))
+        unchecked = "（自定口径，未核实）" if zh else " (own definition, not checked)"
+        classes = (f"≥ {c.at_least:g} {c.zh if zh else c.en}{'' if c.verified else unchecked}" for c in metric.thresholds)
+        found.append((word("classes", lang), ("、" if zh else ", ").join(classes)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +13,7 @@ import numpy as np
 
 from data_pipeline.aggregate.status import due_n, status_of
 from data_pipeline.cities import Area, Pack
+from data_pipeline.contracts import contract
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.hidden import also_hidden, is_protected
 from data_pipeline.queries.lateness import late_s
@@ -28,6 +29,7 @@ from data_pipeline.queries.series import (
     REPORTED,
     SIMULATED,
     VALUE,
+    Key,
     N,
     Series,
     microseconds,
@@ -127,6 +129,10 @@ class Answers:
         self._recomputed = recomputed
         self._late: dict[str, int | None] = {}
 
+    def over(self, series: Mapping[Key, Series]) -> Answers:
+        """The same answers from other series."""
+        return Answers(replace(self.state, series=series), self.pack, self.now, self._recomputed)  # type: ignore[arg-type]
+
     def series_of(self, metric: str, area: str, grain: str) -> Series:
         """The held series; an empty one where there is none."""
         return self.state.series.get((metric, area, grain), EMPTY)
@@ -151,8 +157,9 @@ class Answers:
             found = self.series_of(metric.id, area, "day").last_before(until)
             return None if found is None else found[1]
         held = self.series_of(metric.id, area, grain).find(microseconds(start_utc))
-        if grain == "month" and metric.whole_periods_only and metric.over_time != "recompute":
-            # the stored month may hold days that are not over yet
+        begun_only = self._has_days_to_come(metric, start_utc, grain)
+        if grain == "month" and (metric.whole_periods_only or begun_only) and metric.over_time != "recompute":
+            # the stored month may hold days that are not over yet, or have not begun
             composed = self._composed(metric, area, grain, start_utc)
             return held if composed is None else composed
         if held is not None or grain in ("5min", "15min", "hour", "day", "month"):
@@ -162,11 +169,16 @@ class Answers:
         return self._composed(metric, area, grain, start_utc)
 
     def _composed(self, metric: Metric, area: str, grain: Grain, start_utc: datetime) -> np.ndarray | None:
-        """Parts of a longer period from held shorter ones: sums of parts, means with equal weights."""
-        finer = CHILD_GRAIN[grain]
+        """Parts of a longer period from held shorter ones: sums of parts, means with equal weights.
+
+        Of what a timetable tells of days to come, only the days that have begun.
+        """
+        begun_only = self._has_days_to_come(metric, start_utc, grain)
+        finer: Grain = "day" if begun_only else CHILD_GRAIN[grain]
         end_utc = end_of(start_utc, grain, self.tz)
         until = min(end_utc, self.now) if metric.whole_periods_only else end_utc
-        part = self.series_of(metric.id, area, finer).between(microseconds(start_utc), microseconds(end_utc))
+        last_us = min(microseconds(end_utc), self.now_us + 1) if begun_only else microseconds(end_utc)
+        part = self.series_of(metric.id, area, finer).between(microseconds(start_utc), last_us)
         if metric.whole_periods_only and len(part.starts):
             over = [microseconds(end_of(moment_of(s), finer, self.tz)) <= microseconds(until) for s in part.starts]
             part = Series(part.starts[over], part.data[over])
@@ -200,6 +212,11 @@ class Answers:
             )
             row[REPORTED], row[EXPECTED] = float((city.data[:, N] > 0).sum()), float(len(periods))
         return row
+
+    def _has_days_to_come(self, metric: Metric, start_utc: datetime, grain: Grain) -> bool:
+        """Whether a period longer than a day is not over and its records may speak of days that have not begun."""
+        longer = grain not in SUB_DAY_SECONDS and grain != "day"
+        return longer and contract(metric.dataset).foretells and end_of(start_utc, grain, self.tz) > self.now
 
     # ------------------------------------------------------------------ readings
 
@@ -249,7 +266,7 @@ class Answers:
             numerator=numerator, denominator=denominator, value=value, n=n, reported_n=reported, expected_n=due,
             children_reported=None, children_expected=None, status=status,
             simulated_share=min(float(simulated) / n, 1.0) if n else float(bool(simulated)),
-            data_as_of_utc=_moment(row[AS_OF]), known_from_utc=_moment(row[KNOWN]), late_s=late, is_open=is_open,
+            data_as_of_utc=_moment(min(row[AS_OF], self.now_us)), known_from_utc=_moment(row[KNOWN]), late_s=late, is_open=is_open,
             place_approximate=area.approximate,
             interval=wilson(numerator, denominator) if metric.interval and numerator is not None and denominator else None,
             is_estimated=metric.kind == "modelled" or area.approximate or self._short_history(metric, start_utc),
@@ -361,6 +378,10 @@ class Answers:
         good &= wanted <= self.now_us
         if metric.whole_periods_only:
             good[-1] &= end_of(starts[-1], grain, self.tz) <= self.now
+        for i, start in enumerate(starts if contract(metric.dataset).foretells else ()):
+            if good[i] and self._has_days_to_come(metric, start, grain) and (row := self.row(metric, area, grain, start)) is not None:
+                rows = rows.copy()
+                rows[i, VALUE] = row[VALUE]
         if is_protected(metric):
             place = self.pack.areas[area]
             good &= [not (ok and self.is_hidden(metric, place, grain, s)) for s, ok in zip(starts, good, strict=True)]

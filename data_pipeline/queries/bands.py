@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
@@ -19,6 +20,7 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, midnight_utc,
 
 WEEKS = 8
 FEWEST = 8  # fewer past periods than this say nothing about what is usual
+PAST_DAYS_KEPT = 4  # cities and days whose usual ranges a replay holds, some 5 MB each
 COURSES_KEPT = 500  # usual ranges of courses by the day; they change once a day
 # area → low, mid, high and n by local hour and kind of day (0 working day, 1 weekend); NaN where nothing is usual.
 # Numbers in arrays: as objects the half million bands of five cities took 90 MB.
@@ -48,7 +50,7 @@ class Bands:
         if grain != "hour" and metric.is_additive:
             return None
         local = to_local(start_utc, answers.tz)
-        table = self._table(lake, answers.pack, metric, local.date(), start_utc)
+        table = self._table(lake, answers.pack, metric, local.date())
         return _in_table(table, area, local)
 
     def along(
@@ -64,7 +66,7 @@ class Bands:
             if grain != "hour" and metric.is_additive:
                 return (None,) * len(starts)
             clocks = [to_local(start, answers.tz) for start in starts]
-            table = self._table(lake, answers.pack, metric, clocks[-1].date(), starts[-1])
+            table = self._table(lake, answers.pack, metric, clocks[-1].date())
             return tuple(_in_table(table, area, clock) for clock in clocks)
         key = (metric.id, area, starts[0], starts[-1])
         with self._guard:
@@ -82,39 +84,89 @@ class Bands:
         day = local_day(start_utc, answers.tz)
         if (answers.pack.id, metric.id, day) in self._hours:
             return False
-        self._table(lake, answers.pack, metric, day, start_utc)
+        self._table(lake, answers.pack, metric, day)
         return True
 
-    def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date, start_utc: datetime) -> _Table:
+    def held(self, pack: Pack, metric: Metric, day: date) -> _Table | None:
+        """The usual ranges of a figure's hours on a day where they have been fetched."""
+        with self._guard:
+            return self._hours.get((pack.id, metric.id, day))
+
+    def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date) -> _Table:
         key = (pack.id, metric.id, day)
         with self._guard:
             if key in self._hours:
                 return self._hours[key]
-        until = midnight_utc(day, pack.tz)
-        rows = lake.frame(
-            "SELECT area_id, period_start_utc, value FROM readings WHERE city = ? AND metric = ? AND grain = 'hour'"
-            " AND value IS NOT NULL AND period_start_utc >= ? AND period_start_utc < ?",
-            [pack.id, metric.id, until - timedelta(weeks=WEEKS), until],
-        )
-        local = pl.col("period_start_utc").dt.replace_time_zone("UTC").dt.convert_time_zone(pack.timezone)
-        grouped = (
-            rows.group_by("area_id", local.dt.hour().alias("hour"), (local.dt.weekday() >= 6).alias("weekend"))
-            .agg(
-                pl.col("value").quantile(0.1, "linear").alias("low"), pl.col("value").median().alias("mid"),
-                pl.col("value").quantile(0.9, "linear").alias("high"), pl.len().alias("n"),
-            )
-            .filter(pl.col("n") >= FEWEST)
-        )  # fmt: skip
-        table: _Table = {}
-        for (area,), found in grouped.group_by("area_id"):
-            table[str(area)] = usual = np.full((24, 2, 4), np.nan)
-            at = found["hour"].to_numpy(), found["weekend"].cast(pl.Int8).to_numpy()
-            usual[at] = found.select("low", "mid", "high", "n").cast(pl.Float64).to_numpy()
+        table = hour_tables(lake, pack, day, metric.id).get(metric.id, {})
         with self._guard:
             for old in [k for k in self._hours if k[:2] == key[:2] and k[2] < day - timedelta(days=2)]:
                 del self._hours[old]
             self._hours[key] = table
         return table
+
+
+class PastBands(Bands):
+    """Usual ranges of past days, all metrics of a city and day read at once; those of the present where it has the day already."""
+
+    def __init__(self, present: Bands) -> None:
+        super().__init__()
+        self._present = present
+        self._days: OrderedDict[tuple[str, date], dict[str, _Table]] = OrderedDict()
+
+    def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date) -> _Table:
+        held = self._present.held(pack, metric, day)
+        if held is not None:
+            return held
+        key = (pack.id, day)
+        with self._guard:
+            if key not in self._days:
+                self._days[key] = hour_tables(lake, pack, day)
+                while len(self._days) > PAST_DAYS_KEPT:
+                    self._days.popitem(last=False)
+            self._days.move_to_end(key)
+            return self._days[key].get(metric.id, {})
+
+
+def hour_tables(lake: Lake, pack: Pack, day: date, metric: str = "") -> dict[str, _Table]:
+    """Metric → usual range of its hours on a local day, by all areas; of one metric or of all that have any."""
+    until = midnight_utc(day, pack.tz)
+    one = " AND metric = ?" if metric else ""
+    rows = lake.frame(
+        f"SELECT metric, area_id, period_start_utc, value FROM readings WHERE city = ?{one} AND grain = 'hour'"
+        " AND value IS NOT NULL AND period_start_utc >= ? AND period_start_utc < ?",
+        [pack.id, *([metric] if metric else []), until - timedelta(weeks=WEEKS), until],
+    )
+    local = pl.col("period_start_utc").dt.replace_time_zone("UTC").dt.convert_time_zone(pack.timezone)
+    grouped = (
+        rows.group_by("metric", "area_id", local.dt.hour().alias("hour"), (local.dt.weekday() >= 6).alias("weekend"))
+        .agg(
+            pl.col("value").quantile(0.1, "linear").alias("low"), pl.col("value").median().alias("mid"),
+            pl.col("value").quantile(0.9, "linear").alias("high"), pl.len().alias("n"),
+        )
+        .filter(pl.col("n") >= FEWEST)
+    )  # fmt: skip
+    keys = grouped.select("metric", "area_id").unique(maintain_order=True).with_row_index("place")
+    grouped = grouped.join(keys, on=["metric", "area_id"])
+    usual = np.full((keys.height, 24, 2, 4), np.nan)
+    at = tuple(grouped[name].cast(pl.Int64).to_numpy() for name in ("place", "hour", "weekend"))
+    usual[at] = grouped.select(pl.col("low", "mid", "high", "n").cast(pl.Float64)).to_numpy()
+    tables: dict[str, _Table] = {}
+    for place, name, area in keys.iter_rows():
+        tables.setdefault(name, {})[area] = usual[place]
+    return tables
+
+
+def _low_mid_high(values: np.ndarray) -> tuple[float, float, float]:
+    """The 10th, 50th and 90th percentile between the order statistics (numpy's `linear`), at a tenth of its price."""
+    ordered = np.sort(values)
+    found = []
+    for share in (0.1, 0.5, 0.9):
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        left, right = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+        part = place - below
+        found.append(left + (right - left) * part if part < 0.5 else right - (right - left) * (1 - part))
+    return found[0], found[1], found[2]
 
 
 def _in_table(table: _Table, area: str, local: datetime) -> Band | None:
@@ -143,8 +195,7 @@ def _along_days(answers: Answers, metric: Metric, area: str, starts: Sequence[da
         if len(same) < FEWEST:
             found.append(None)
             continue
-        low, mid, high = np.quantile(same, (0.1, 0.5, 0.9))
-        found.append(Band(float(low), float(mid), float(high), len(same)))
+        found.append(Band(*_low_mid_high(same), len(same)))
     return tuple(found)
 
 
@@ -161,5 +212,4 @@ def _days(answers: Answers, metric: Metric, area: str, start_utc: datetime) -> B
     values = values[np.isfinite(values)]
     if len(values) < FEWEST:
         return None
-    low, mid, high = np.quantile(values, (0.1, 0.5, 0.9))
-    return Band(float(low), float(mid), float(high), len(values))
+    return Band(*_low_mid_high(values), len(values))

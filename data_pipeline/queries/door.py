@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,13 @@ from data_pipeline.queries.coverage import CoverageDoor
 from data_pipeline.queries.freezes import Freezes
 from data_pipeline.queries.hidden import is_protected
 from data_pipeline.queries.judged import Provenance, Unusual
+from data_pipeline.queries.layers import LayersDoor
 from data_pipeline.queries.ledger import LedgerDoor, Ledgers
 from data_pipeline.queries.listings import Listings
 from data_pipeline.queries.mirror import Mirror, State
-from data_pipeline.queries.past import Moment, OldPeriods, PastLedgers, StillMirror, past_state
+from data_pipeline.queries.past import PastLedgers, StillMirror, past_state
+from data_pipeline.queries.past_day import OldPeriods
+from data_pipeline.queries.past_series import Moment, PastSeries
 from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.reports import ReportEntries
 from data_pipeline.queries.search import SearchDoor
@@ -41,19 +45,21 @@ from data_pipeline.queries.types import (
     Snapshot,
     Target,
 )
-from data_pipeline.queries.unusual import Judge
+from data_pipeline.queries.unusual import NOT_YET, Judge
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, now_utc, period_start
 
 MOST_PERIODS = 50_000
 
 
-class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, SearchDoor):
+class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, LayersDoor, SearchDoor):
     """The door to everything the product knows. Open it with `Queries.open`; close it when done."""
 
-    def __init__(self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, home: Home, packs: dict[str, Pack], now: Callable[[], datetime], areas: Sequence[str] | None = None
+    ) -> None:
         self.home, self.packs, self.now = home, packs, now
-        self._mirror = Mirror(home, packs)
+        self._mirror = Mirror(home, packs, areas)
         self._bands = Bands()
         self._reading, self._short = ReadingLake(home), ShortPeriods()
         self._owner = {
@@ -66,18 +72,24 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Search
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
         self._modelled: dict[tuple[str, str, str | None], tuple[int, Any]] = {}
+        self._layers: dict[tuple[Any, ...], Any] = {}
         self._ledgers = Ledgers(packs, now, self._mirror, self.latest, self.readings)
         self._start_search()
         self._judge = Judge()
-        self._old = OldPeriods(self._reading)
+        self._old = OldPeriods(self._reading, self._bands)
         self._moment: Moment | None = None  # set where this door stands at an earlier moment
 
     # ------------------------------------------------------------------ life
 
     @classmethod
-    def open(cls, home: Home, packs: dict[str, Pack], *, now: Callable[[], datetime] = now_utc) -> Queries:
-        """Read the newest snapshot of a home into memory. A home without a store answers "no data" until there is one."""
-        queries = cls(home, packs, now)
+    def open(
+        cls, home: Home, packs: dict[str, Pack], *, now: Callable[[], datetime] = now_utc, areas: Sequence[str] | None = None
+    ) -> Queries:
+        """Read the newest snapshot of a home into memory. A home without a store answers "no data" until there is one.
+
+        With `areas` only the readings of these: for a command that asks of no other and ends (it is not to be followed).
+        """
+        queries = cls(home, packs, now, areas)
         queries.refresh()
         return queries
 
@@ -128,8 +140,13 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Search
             self._judge.look(answers, self._reading.get(), self.metrics_for(one))
 
     def unusual(self, city: str) -> Unusual:
-        """What is unusual in a city now: judged in the background while the store is followed, else on the spot."""
+        """What is unusual in a city now: judged in the background while the store is followed, else on the spot.
+
+        Of an earlier moment nothing is judged: what is unusual today would be told of another day.
+        """
         pack = self._pack(city)
+        if self._moment is not None:
+            return NOT_YET
         if self._thread is None and self.has_data(pack.id):
             self._look(pack.id)
         return self._judge.found(pack.id)
@@ -155,9 +172,9 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Search
     def at(self, city: str, at_utc: datetime, known_at_utc: datetime | None = None) -> Queries:
         """The door to one city at an earlier moment (naive UTC): what had happened by then, or, with `known_at_utc`, what was known then."""
         moment, pack = Moment(at_utc, known_at_utc), self._pack(city)
-        state = past_state(self._mirror.state, self.packs, pack.id, moment, self._old, self._reading)
+        state = past_state(self._mirror.state, self.packs, pack.id, moment, self._old)
         past = copy.copy(self)
-        past._moment, past._recomputed = moment, {}
+        past._moment, past._recomputed, past._bands = moment, {}, self._old.bands
         past.now = lambda: at_utc
         past._mirror, past._ledgers = StillMirror(self._mirror, state), PastLedgers(self._ledgers, local_day(at_utc, pack.tz))
         return past
@@ -293,7 +310,9 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Search
         chosen = grain or answers.default_grain(m, place)
         if not self._held(place, m, chosen):
             chosen = "hour"
-        return make_card(answers, self._bands, self._reading.get(), m, place, chosen)
+        make = partial(make_card, bands=self._bands, lake=self._reading.get(), metric=m, area=place, grain=chosen)
+        held = answers.state.series
+        return held.remembered(answers, m, place.id, chosen, make) if isinstance(held, PastSeries) else make(answers)
 
     def usual(self, metric: str, area: str, grain: Grain, start_utc: datetime, end_utc: datetime) -> list[tuple[datetime, Band]]:
         """Start and usual range of every period in [start, end) that has one: for charts beside `series`."""
@@ -368,6 +387,9 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Search
             return True
         held = answers.series_of(metric.id, area.id, grain)
         if len(held) and microseconds(start_utc) >= held.first_us:
+            return True
+        past = answers.state.series
+        if isinstance(past, PastSeries) and past.reaches(microseconds(start_utc)):
             return True
         newest = answers.state.newest.get((metric.id, grain))
         return newest is None or microseconds(start_utc) > newest - 72 * 3_600_000_000

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import date
 
 from data_pipeline.cities import Pack, find_pack
-from data_pipeline.errors import UnknownId, UsageError
+from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import freeze as kept
+from data_pipeline.ledger.says import refuse
 from data_pipeline.ledger.types import Freeze, Ledger
 from data_pipeline.queries.reading import ReadingLake
 
@@ -50,5 +51,5 @@ class Freezes:
             return kept.thaw(found), found
         ledger = self.ledger(city, day)
         if ledger.on != day:
-            raise UsageError(f"{day} is still to come; the ledger knows nothing of it", hint=f"give a date up to {ledger.on}")
+            raise refuse("day_to_come", got=day.isoformat(), hint=f"give a date up to {ledger.on}")
         return ledger, None

@@ -189,7 +189,7 @@ def behind(
     first = local_day(reading.period_start_utc, tz)
     after = local_day(reading.period_end_utc - timedelta(microseconds=1), tz) + _DAY
     composed = compose(
-        [metric], Window(pack.id, first, after, as_of, (reading.area,)), _composable(metric, reading.grain)
+        [metric], Window(pack.id, first, after, tz, as_of, (reading.area,)), _composable(metric, reading.grain)
     )
     if from_figures:
         return (composed.sql, *_figures_behind(lake, pack, metric, reading, first, after, as_of))

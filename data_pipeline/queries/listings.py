@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -17,6 +17,7 @@ from data_pipeline.queries.lateness import late_s
 from data_pipeline.queries.mirror import Mirror
 from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.types import Delivery, Event, QuarantinedRow, Site, Source, Target
+from data_pipeline.times import local_day, midnight_utc
 
 
 class Listings:
@@ -38,6 +39,7 @@ class Listings:
         found = []
         for declared in pack.sources.values():
             event, received = state.sources.get((pack.id, declared.dataset), (None, None))
+            event = event if event is None else min(event, now)  # a timetable tells of days to come
             late = late_s(declared, event, received, now)
             status = "off" if declared.state == "off" else "never" if received is None else "late" if late else "ok"
             accepted, quarantined = state.accounts.get((pack.id, declared.dataset), (0, 0))
@@ -105,7 +107,10 @@ class Listings:
     def site_records(
         self, city: str, site_id: str, dataset: str | None = None, limit: int = 100
     ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Columns and rows of a site's newest records (of `dataset`, else of the first that reports on it)."""
+        """Columns and rows of a site's newest records (of `dataset`, else of the first that reports on it).
+
+        What a timetable tells of days after today is left out.
+        """
         site = self.site(city, site_id)
         lake = self._reading.get()
         candidates = [dataset] if dataset else [*lookups.reporting_datasets(site.dataset), site.dataset]
@@ -117,7 +122,8 @@ class Listings:
                 )
             if lake is None:
                 break
-            columns, rows = lookups.records_of_site(lake, city, site_id, chosen, limit)
+            tomorrow = midnight_utc(local_day(self.now(), self._pack(city).tz) + timedelta(days=1), self._pack(city).tz)
+            columns, rows = lookups.records_of_site(lake, city, site_id, chosen, limit, tomorrow)
             if rows or chosen == candidates[-1]:
                 return columns, rows
         return (), []

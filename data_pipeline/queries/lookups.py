@@ -34,7 +34,11 @@ def _once(text: str | None) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _attributes(text: str) -> dict[str, Any]:
-    return json.loads(text)
+    return json.loads(text, object_pairs_hook=_held_once)
+
+
+def _held_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {sys.intern(name): sys.intern(value) if isinstance(value, str) else value for name, value in pairs}
 
 
 @lru_cache(maxsize=1024)
@@ -136,16 +140,16 @@ def _original(text: str | None) -> dict[str, Any]:
 
 
 def records_of_site(
-    lake: Lake, city: str, site_id: str, dataset: str, limit: int
+    lake: Lake, city: str, site_id: str, dataset: str, limit: int, until_utc: datetime
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Newest present records of a site: columns of the contract with event time first, and rows."""
+    """Newest present records of a site up to a moment: columns of the contract with event time first, and rows."""
     declared = contract(dataset)
     columns = ("event_at_utc", *declared.columns, "is_simulated", "delivery_id", "row_number")
     names = ", ".join(f'"{name}"' for name in columns)
     rows = lake.frame(
         f'SELECT {names} FROM "{declared.table}" WHERE city = ? AND site_id = ? AND known_to_utc IS NULL'
-        " ORDER BY event_at_utc DESC LIMIT ?",
-        [city, site_id, limit],
+        " AND event_at_utc < ? ORDER BY event_at_utc DESC LIMIT ?",
+        [city, site_id, until_utc, limit],
     )
     return columns, rows.rows()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from data_pipeline.times import SUB_DAY_SECONDS
 
 RECENT = timedelta(hours=72)  # below a day so much is held in memory; older periods are read from the lake
 EVENT_DAYS = 90
-LOADED_TOGETHER = 6  # metrics of a city read at a time when the store is opened
+LOADED_TOGETHER = 100_000  # some so many readings of a city are read at a time when the store is opened: 15 MB
 _SUB_DAY = list(SUB_DAY_SECONDS)
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h numbers them
 _DELIVERY = (
@@ -66,10 +66,10 @@ class State:
 
 
 class Mirror:
-    """Keeps `state` at the newest snapshot of a home."""
+    """Keeps `state` at the newest snapshot of a home; with `areas` only the readings of these."""
 
-    def __init__(self, home: Home, packs: dict[str, Pack]) -> None:
-        self.home, self.packs = home, packs
+    def __init__(self, home: Home, packs: dict[str, Pack], areas: Sequence[str] | None = None) -> None:
+        self.home, self.packs, self.areas = home, packs, areas
         self.state = State()
         spare_memory()
         self._lake: Lake | None = None
@@ -145,23 +145,30 @@ class Mirror:
             " WHERE city = ? AND list_contains(?, grain) AND n > 0 GROUP BY metric, grain",
             [city, _SUB_DAY],
         )
-        metrics = lake.frame("SELECT DISTINCT metric FROM readings WHERE city = ? ORDER BY metric", [city])["metric"]
+        counted = lake.frame(
+            "SELECT metric, count(CASE WHEN NOT list_contains(?, grain) THEN 1 END) AS n FROM readings WHERE city = ?"
+            " GROUP BY metric ORDER BY metric",
+            [_SUB_DAY, city],
+        )
         oldest = min(newest["newest"].to_list(), default=datetime(9000, 1, 1)) - RECENT
-        for at in range(0, len(metrics), LOADED_TOGETHER):
-            some = metrics[at : at + LOADED_TOGETHER].to_list()
+        part = pl.col("n").cum_sum() // LOADED_TOGETHER if self.areas is None else pl.lit(0)
+        for _, found in counted.group_by(part.alias("part"), maintain_order=True):
+            some = found["metric"].to_list()
             # the two bounds of `metric` let file statistics skip the others
             mine: list[Any] = [city, some[0], some[-1]]
+            chosen = "" if self.areas is None else " AND list_contains(?, area_id)"
+            own = [] if self.areas is None else [list(self.areas)]
             yield lake.frame(
-                f"{SELECT} FROM readings WHERE city = ? AND metric BETWEEN ? AND ? AND NOT list_contains(?, grain)",
-                [*mine, _SUB_DAY],
+                f"{SELECT} FROM readings WHERE city = ? AND metric BETWEEN ? AND ? AND NOT list_contains(?, grain){chosen}",
+                [*mine, _SUB_DAY, *own],
             )
             with lake.shown("newest_periods", newest):
                 yield lake.frame(
                     f"{SELECT.replace('SELECT metric', 'SELECT r.metric').replace(' grain,', ' r.grain,')} FROM readings AS r"
                     " JOIN newest_periods AS p ON p.metric = r.metric AND p.grain = r.grain"
                     " WHERE r.city = ? AND r.metric BETWEEN ? AND ? AND r.period_start_utc >= ?"
-                    " AND r.period_start_utc > p.newest - INTERVAL 72 HOUR",
-                    [*mine, oldest],
+                    f" AND r.period_start_utc > p.newest - INTERVAL 72 HOUR{chosen}",
+                    [*mine, oldest, *own],
                 )
 
     def _sites(self, lake: Lake, old: State, state: State) -> State:

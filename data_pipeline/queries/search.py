@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from heapq import nsmallest
+from itertools import accumulate
+from pathlib import Path
 from typing import Literal
 
 from data_pipeline.cities import Pack, find_pack
-from data_pipeline.errors import UsageError
+from data_pipeline.errors import CityBrainError, UsageError
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Site, Target
 
@@ -24,7 +28,7 @@ HAN = re.compile(r"[\u3400-\u9fff]+")
 EXACT, START, WORD_START, INSIDE = 0, 1, 2, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One thing found. `area`: the area it lies in or belongs to, None where it is the whole city's.
 
@@ -40,23 +44,25 @@ class Hit:
     group: str
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A hit with all that may be typed for it. `starts`: places in `pinyin` where a syllable begins."""
-
-    hit: Hit
-    texts: tuple[str, ...]
-    pinyin: str
-    initials: str
-    starts: frozenset[int]
-    haystack: str
-
-
 class SearchIndex:
-    """All that can be found in a city at one state of its registers."""
+    """All that can be found in a city at one state of its registers.
+
+    A city has tens of thousands of sites: beside each hit stand only the bytes of all that may be typed for it (name,
+    English name, id, pinyin, initials; one a line) and the lengths of its syllables.
+    """
 
     def __init__(self, hits: Iterable[Hit]) -> None:
-        self.entries = [_entry(hit) for hit in hits]
+        self._hits = list(hits)
+        spoken = _spoken(hit.name_zh.lower() for hit in self._hits)
+        self._typed: list[bytes] = []
+        self._lengths: list[bytes] = []
+        for hit in self._hits:
+            syllables = _syllables(hit.name_zh.lower(), spoken)
+            # a Latin word or a number inside a Chinese name counts as one syllable, and is typed whole
+            initials = "".join(s[0] if s.isalpha() else s for s in syllables)
+            names = (" ".join(text.lower().split()) for text in (hit.name_zh, hit.name_en, hit.id))
+            self._typed.append("\n".join((*names, "".join(syllables), initials)).encode())
+            self._lengths.append(array("H", (len(s) for s in syllables)).tobytes())
 
     def find(self, query: str, limit: int) -> list[Hit]:
         """The best `limit` hits of each kind, the kinds in the order of `KINDS`; every word of `query` must fit.
@@ -67,59 +73,57 @@ class SearchIndex:
         terms = unicodedata.normalize("NFKC", query).lower().split()
         if not terms:
             return []
+        raw = [term.encode() for term in terms]
         found: dict[Kind, list[tuple[int, int, str, Hit]]] = {kind: [] for kind in KINDS}
-        for entry in self.entries:
-            if any(term not in entry.haystack for term in terms):
+        for hit, typed, lengths in zip(self._hits, self._typed, self._lengths, strict=True):
+            if any(term not in typed for term in raw):
                 continue
-            ranks = [_rank(entry, term) for term in terms]
+            *names, pinyin, initials = typed.decode().split("\n")
+            texts = [name for name in names if name]
+            ranks = [_rank(texts, pinyin, initials, lengths, term) for term in terms]
             if None not in ranks:
                 rank = sum(r for r in ranks if r is not None)
-                found[entry.hit.kind].append((rank, len(entry.texts[0]), entry.hit.id, entry.hit))
+                found[hit.kind].append((rank, len(texts[0]), hit.id, hit))
         return [hit for kind in KINDS for *_, hit in nsmallest(limit, found[kind], key=lambda f: f[:3])]
 
 
-def _entry(hit: Hit) -> _Entry:
-    texts = tuple(text.lower() for text in (hit.name_zh, hit.name_en, hit.id) if text)
-    syllables = _syllables(hit.name_zh.lower())
-    starts, at = [], 0
-    for syllable in syllables:
-        starts.append(at)
-        at += len(syllable)
-    pinyin = "".join(syllables)
-    # a Latin word or a number inside a Chinese name counts as one syllable, and is typed whole
-    initials = "".join(s[0] if s.isalpha() else s for s in syllables)
-    return _Entry(hit, texts, pinyin, initials, frozenset(starts), "\n".join((*texts, pinyin, initials)))
-
-
-def _syllables(name: str) -> list[str]:
+def _syllables(name: str, spoken: Mapping[str, str]) -> list[str]:
     found: list[str] = []
     at = 0
     for run in HAN.finditer(name):
         found += re.findall(r"[a-z]+|\d+", name[at : run.start()])
-        found += _pinyin(run.group())
+        found += spoken[run.group()].split()
         at = run.end()
     return [*found, *re.findall(r"[a-z]+|\d+", name[at:])]
 
 
-@lru_cache(maxsize=65_536)
-def _pinyin(han: str) -> tuple[str, ...]:
-    """Syllables without tones; phrases decide where a character has several readings (重庆 is chong qing)."""
-    from pypinyin import lazy_pinyin  # its phrases take 57 MB: only who searches loads them
+def _spoken(names: Iterable[str]) -> dict[str, str]:
+    """Runs of Chinese characters in some names → their syllables without tones.
 
-    return tuple(lazy_pinyin(han))
+    Phrases decide where a character has several readings (重庆 is chong qing). They take 57 MB, so they are looked up
+    in a process of its own that ends with the answer.
+    """
+    runs = list(dict.fromkeys(run for name in names for run in HAN.findall(name)))
+    if not runs:
+        return {}
+    helper = [sys.executable, "-I", str(Path(__file__).with_name("pinyin.py"))]
+    done = subprocess.run(helper, input="\n".join(runs).encode(), capture_output=True)
+    if done.returncode:
+        raise CityBrainError(f"the pinyin of {len(runs)} names could not be made: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    return dict(zip(runs, done.stdout.decode().split("\n"), strict=True))
 
 
-def _rank(entry: _Entry, term: str) -> int | None:
+def _rank(names: Sequence[str], pinyin: str, initials: str, lengths: bytes, term: str) -> int | None:
     """How well a word fits an entry, 0 best; None where it fits only across syllables."""
     best: int | None = None
-    for text in (*entry.texts, entry.pinyin, entry.initials):
+    for text in (*names, pinyin, initials):
         at = text.find(term)
         while at >= 0:
             if at == 0:
                 rank = EXACT if len(text) == len(term) else START
-            elif text is entry.pinyin:
-                rank = WORD_START if at in entry.starts else -1
-            elif text is entry.initials:
+            elif text is pinyin:
+                rank = WORD_START if at in accumulate(array("H", lengths)) else -1
+            elif text is initials:
                 rank = INSIDE if len(term) > 1 else -1
             else:
                 rank = INSIDE if text[at - 1].isalnum() and text[at].isascii() else WORD_START

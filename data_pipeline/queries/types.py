@@ -383,3 +383,25 @@ class CoverageBasis:
     says_zh: tuple[str, ...]
     says_en: tuple[str, ...]
     is_simulated: bool
+
+
+@dataclass(frozen=True)
+class RoadState:
+    """The newest speed of a road section. `delay_share` (GB/T 33171-2016 7.2.2.2) 0–1; None without a speed or a free-flow speed."""
+
+    site_id: str
+    speed_kmh: float | None
+    free_kmh: float | None
+    delay_share: float | None
+    at_utc: datetime | None
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Sums by H3 cell (hexadecimal id → sum). `hidden_n` cells had too few records; `unplaced_n` records of `records_n` name no point."""
+
+    resolution: int
+    cells: dict[str, float]
+    records_n: int
+    hidden_n: int
+    unplaced_n: int

@@ -17,6 +17,7 @@ from data_pipeline.errors import DeliveryError, StoreError
 from data_pipeline.sources.base import FORMATS, MIB, ReadOptions, gone
 
 CHUNK = MIB
+MOST_MEMBERS = 10_000  # files in one zip
 GROWTH_FREE = 16 * MIB  # below this size a growth factor says nothing about ill will
 SHAPEFILE_PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".xml", ".fix"}
 BY_SUFFIX = {
@@ -128,12 +129,14 @@ def limited_copy(
                 )
         if written > limit:
             raise DeliveryError(
-                f"{filename}: more than the {limit:,} bytes allowed once unpacked", hint="split the file"
-            )
+                f"{filename}: more than the {limit:,} bytes allowed once unpacked", hint="split the file",
+                code="file_unpacks", facts={"file": filename, "most": limit // 1024**2},
+            )  # fmt: skip
         if packed and written > GROWTH_FREE and written > packed * options.max_ratio:
             raise DeliveryError(
                 f"{filename}: unpacks to more than {options.max_ratio} times its size (a zip bomb?)",
                 hint="deliver it unpacked, or as Parquet",
+                code="file_bomb", facts={"file": filename, "most": options.max_ratio},
             )
         kept.write(chunk)
     return written
@@ -250,20 +253,26 @@ def zip_members(file: Path, filename: str) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except zipfile.BadZipFile as error:
-        raise DeliveryError(f"{filename}: the zip is truncated or damaged ({error})", hint="deliver it again") from None
+        raise _damaged(f"{filename}: the zip is truncated or damaged ({error})", filename) from None
     kept = []
     for info in infos:
         name = info.filename.replace("\\", "/")
         if info.is_dir() or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith((".", "~$")):
             continue
         if info.flag_bits & 0x1:
-            raise DeliveryError(f"{filename}: {name} is protected by a password", hint="deliver it without a password")
+            raise DeliveryError(f"{filename}: {name} is protected by a password", hint="deliver it without a password",
+                                code="file_password", facts={"file": filename})  # fmt: skip
         kept.append(info)
     if not kept:
-        raise DeliveryError(f"{filename}: the zip holds no file", hint="deliver it again, complete")
-    if len(kept) > 10_000:
-        raise DeliveryError(f"{filename}: the zip holds {len(kept):,} files, 10,000 are allowed", hint="split it")
+        raise _damaged(f"{filename}: the zip holds no file", filename)
+    if len(kept) > MOST_MEMBERS:
+        raise DeliveryError(f"{filename}: the zip holds {len(kept):,} files, {MOST_MEMBERS:,} are allowed", hint="split it",
+                            code="file_members", facts={"file": filename, "n": len(kept), "most": MOST_MEMBERS})  # fmt: skip
     return kept
+
+
+def _damaged(message: str, filename: str) -> DeliveryError:
+    return DeliveryError(message, hint="deliver it again, complete", code="file_damaged", facts={"file": filename})
 
 
 def unpack(
@@ -305,10 +314,9 @@ def check_zip(file: Path, filename: str, options: ReadOptions) -> list[str]:
                     )
                 if total > options.max_text_bytes:
                     raise DeliveryError(
-                        f"{filename}: unpacks to more than {options.max_text_bytes:,} bytes", hint="split it"
-                    )
+                        f"{filename}: unpacks to more than {options.max_text_bytes:,} bytes", hint="split it",
+                        code="file_unpacks", facts={"file": filename, "most": options.max_text_bytes // 1024**2},
+                    )  # fmt: skip
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DeliveryError(
-            f"{filename}: the file is truncated or damaged ({error})", hint="deliver it again"
-        ) from None
+        raise _damaged(f"{filename}: the file is truncated or damaged ({error})", filename) from None
     return [info.filename for info in infos]

@@ -38,8 +38,9 @@ def refuse_unsafe(file: Path, filename: str, options: ReadOptions, *, ole: bool)
     if ole:
         if file.stat().st_size > MAX_XLS_BYTES:
             raise DeliveryError(
-                f"{filename}: larger than the {MAX_XLS_BYTES:,} bytes allowed for .xls", hint="save it as .xlsx"
-            )
+                f"{filename}: larger than the {MAX_XLS_BYTES:,} bytes allowed for .xls", hint="save it as .xlsx",
+                code="template_xls", facts={"file": filename},
+            )  # fmt: skip
         data = file.read_bytes()
         if ENCRYPTED in data:
             raise DeliveryError(

@@ -114,6 +114,7 @@ def wait(home: Home, number: str, timeout_s: float = 60.0) -> dict[str, Any]:
             raise StoreBusy(
                 f"the pipeline did not answer within {timeout_s:g} s (submission {number})",
                 hint="it stays in the inbox and will be taken; look at `status` or the page /data, do not send it again",
+                code="pipeline_silent", facts={"seconds": f"{timeout_s:g}"},
             )
         if time.monotonic() >= look_again:
             look_again = time.monotonic() + 1.0
@@ -121,6 +122,7 @@ def wait(home: Home, number: str, timeout_s: float = 60.0) -> dict[str, Any]:
                 raise StoreBusy(
                     f"the pipeline stopped before it answered submission {number}",
                     hint="it stays in the inbox and is taken when `python -m data_pipeline run` is started again",
+                    code="pipeline_stopped",
                 )
         time.sleep(POLL_S)
 
@@ -145,8 +147,9 @@ def ask(
     if who is None or not who.answers_inbox:
         busy = f"process {who.pid} ({who.command}) is writing the store" if who else "no pipeline runs on this store"
         raise StoreBusy(
-            f"{busy}; nothing would answer the inbox", hint="start it with `python -m data_pipeline run` and try again"
-        )
+            f"{busy}; nothing would answer the inbox", hint="start it with `python -m data_pipeline run` and try again",
+            code="store_held" if who else "no_pipeline", facts={"pid": who.pid, "command": who.command} if who else {},
+        )  # fmt: skip
     return wait(home, hand_in(home, kind, arguments, file), timeout_s)
 
 

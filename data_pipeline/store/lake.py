@@ -18,9 +18,11 @@ from data_pipeline.contracts import contracts
 from data_pipeline.errors import StoreError
 from data_pipeline.home import Home
 from data_pipeline.queries.types import Snapshot
+from data_pipeline.store.faults import storage_errors
 from data_pipeline.store.files import in_order, order_of
 from data_pipeline.store.lock import WriterLock
 from data_pipeline.store.newest import as_snapshot, extended_connection, watched
+from data_pipeline.store.older import missing_columns, read_as_null, stored_tables
 from data_pipeline.store.schema import TABLES, create_statement, records_columns
 
 WRITER_MEMORY = "1.5GB"
@@ -32,11 +34,9 @@ MANY_ROWS = 200_000  # from here on two threads write faster than one
 # that the web keeps (sites, deliveries) then hold on to
 BATCH_ROWS = 32_768
 _BUSY_MS = 10_000
-_DISK_SIGNS = (
-    "No space left", "disk is full", "disk I/O error", "readonly database", "read-only", "Permission denied",
-    "Could not write", "Cannot open file", "unable to open database", "File too large", "No such file or directory",
-    "Failed to create directory", "Read-only file system", "Input/output error", "could not write",
-)  # fmt: skip
+# as a setting and not as an option of the attached lake, so that it can be another for one statement
+_INLINING = "ducklake_default_data_inlining_row_limit"
+_AS_USUAL = f"SET {_INLINING} = {INLINE_ROWS}; SET preserve_insertion_order = true"
 
 
 def all_tables() -> dict[str, dict[str, str]]:
@@ -57,6 +57,8 @@ class Lake:
         self._guard = threading.RLock()
         self._in_transaction = False
         self._has_messages = True  # whether a commit keeps a word about itself
+        self._lacking: frozenset[str] = frozenset()  # tables of an older version, of a reader
+        self._looked: Snapshot | None = None  # the snapshot they were looked at in
 
     # ------------------------------------------------------------------ opening
 
@@ -90,10 +92,12 @@ class Lake:
     def reader(cls, home: Home) -> Lake:
         """A read-only connection; it never creates anything.
 
+        What an older version's store lacks reads as null until a writer has added it.
+
         Raises
         ------
         StoreError
-            There is no store in this home, or it cannot be opened.
+            There is no store in this home, it cannot be opened, or a column has another type than in this version.
         """
         # snapshot 0 is the bare catalogue: a writer is just making the store
         if newest_snapshot(home) is None:
@@ -101,7 +105,13 @@ class Lake:
                 f"there is no store in {home.root}",
                 hint="make one with `python -m data_pipeline build` or bring a file in with `import`",
             )
-        return cls(home, _attach(home, read_only=True), None)
+        lake = cls(home, _attach(home, read_only=True), None)
+        try:
+            lake._catch_up()
+        except BaseException:
+            lake.close()
+            raise
+        return lake
 
     @classmethod
     def in_memory(cls) -> Lake:
@@ -141,7 +151,8 @@ class Lake:
 
     def frame(self, sql: str, params: Sequence[Any] = ()) -> pl.DataFrame:
         """The answer of a query as a Polars frame; values are parameters (`?`), never text in `sql`."""
-        with self._guard, _storage_errors(self.home):
+        with self._guard, storage_errors(self.home):
+            self._catch_up_if_lacking()
             table = self._con.execute(sql, list(params)).to_arrow_table(BATCH_ROWS)
             found = pl.from_arrow(table)
         assert isinstance(found, pl.DataFrame)
@@ -149,13 +160,22 @@ class Lake:
 
     def value(self, sql: str, params: Sequence[Any] = ()) -> Any:
         """First column of the first row, as Python value; None where there is no row."""
-        with self._guard, _storage_errors(self.home):
+        with self._guard, storage_errors(self.home):
+            self._catch_up_if_lacking()
             row = self._con.execute(sql, list(params)).fetchone()
         return None if row is None else row[0]
 
     def is_empty(self, table: str) -> bool:
         """Whether a table has no row. A full query of an empty table costs some ten milliseconds a column to plan."""
         return self.value(f'SELECT 1 FROM "{table}" LIMIT 1') is None
+
+    def filled_tables(self) -> set[str]:
+        """Tables that have or had rows, from the catalogue alone: a query of an empty table takes a tenth of a second."""
+        found = self.frame(
+            f"SELECT t.table_name FROM {CATALOG}.ducklake_table t JOIN {CATALOG}.ducklake_table_stats s USING (table_id) "
+            "WHERE t.end_snapshot IS NULL AND s.record_count > 0"
+        )
+        return set(found["table_name"].to_list())
 
     def objection(self, sql: str, params: Sequence[Any] = ()) -> str:
         """What the database has against a query, without running it (EXPLAIN); empty where it would run."""
@@ -172,18 +192,33 @@ class Lake:
 
     @contextmanager
     def pinned(self) -> Iterator[Snapshot | None]:
-        """Several reads of one snapshot: everything read inside belongs to the same commit."""
+        """Several reads of one snapshot: everything read inside belongs to the same commit (in memory there are none: None)."""
         with self._guard:
+            self._catch_up_if_lacking()
             self._con.execute("BEGIN TRANSACTION")
+            self._in_transaction = True
             try:
-                with _storage_errors(self.home):
-                    row = self._con.execute(
-                        f"SELECT snapshot_id, snapshot_time FROM {CATALOG}.ducklake_snapshot "
-                        "WHERE snapshot_id = (SELECT id FROM lake.current_snapshot())"
-                    ).fetchone()
+                row = None
+                with storage_errors(self.home):
+                    if self._has_messages:
+                        row = self._con.execute(
+                            f"SELECT snapshot_id, snapshot_time FROM {CATALOG}.ducklake_snapshot "
+                            "WHERE snapshot_id = (SELECT id FROM lake.current_snapshot())"
+                        ).fetchone()
                 yield as_snapshot(row) if row else None
             finally:
+                self._in_transaction = False
                 self._con.execute("ROLLBACK")
+
+    def _catch_up_if_lacking(self) -> None:
+        """Look again at what an older store lacks, where a newer snapshot may have brought it."""
+        if self._lacking and not self._in_transaction and newest_snapshot(self.home) != self._looked:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        with storage_errors(self.home):
+            self._looked = newest_snapshot(self.home)
+            self._lacking = read_as_null(self._con, all_tables(), self._lacking)
 
     def at(self, table: str, snapshot: int) -> str:
         """SQL source of `table` as it stood at a snapshot: `FROM {lake.at('readings', 7)}`.
@@ -214,7 +249,7 @@ class Lake:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> None:
         """Run a statement whose answer is not wanted."""
-        with self._guard, _storage_errors(self.home):
+        with self._guard, storage_errors(self.home):
             self._con.execute(sql, list(params))
 
     def append(self, table: str, frame: pl.DataFrame, constants: Mapping[str, Any] | None = None) -> int:
@@ -243,19 +278,22 @@ class Lake:
         casts += [f"?::{columns[name]}" for name in constants]
         with self.shown("incoming_rows", frame):
             sql = f'INSERT INTO "{table}" ({names}) SELECT {", ".join(casts)} FROM incoming_rows'
-            with self._by_several_threads() if frame.height >= MANY_ROWS else nullcontext():
+            with self._straight_to_file(frame.height) if frame.height > INLINE_ROWS else nullcontext():
                 self.execute(sql, list(constants.values()))
         return frame.height
 
     @contextmanager
-    def _by_several_threads(self) -> Iterator[None]:
-        """Let several threads write row groups of one file; inside a row group the rows stay in order."""
-        self.execute("SET preserve_insertion_order = false")
+    def _straight_to_file(self, rows: int) -> Iterator[None]:
+        """Write more rows than are inlined: without looking whether they are few, and without the sort that goes with it.
+
+        Of very many rows several threads write row groups of one file; inside a row group the rows stay in order.
+        """
+        self.execute(f"SET {_INLINING} = 0; SET preserve_insertion_order = {rows < MANY_ROWS}")
         try:
             yield
         finally:
             with suppress(duckdb.TransactionException):  # an aborted one takes no setting: `_rollback` sets it then
-                self._con.execute("SET preserve_insertion_order = true")
+                self._con.execute(_AS_USUAL)
 
     @contextmanager
     def shown(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
@@ -280,11 +318,11 @@ class Lake:
         with self._guard:
             if self._in_transaction:
                 raise StoreError("a transaction is already open on this connection")
-            with _storage_errors(self.home):
+            with storage_errors(self.home):
                 self._con.execute("BEGIN TRANSACTION")
             self._in_transaction = True
             try:
-                with _storage_errors(self.home):
+                with storage_errors(self.home):
                     if self._has_messages:
                         self._con.execute("CALL lake.set_commit_message(?, ?)", ["pipeline", message[:500]])
                     yield
@@ -304,34 +342,21 @@ class Lake:
         try:
             with suppress(duckdb.TransactionException):  # a failed COMMIT has already rolled back
                 self._con.execute("ROLLBACK")
-            self._con.execute("SET preserve_insertion_order = true")
+            self._con.execute(_AS_USUAL)
         except duckdb.Error:
             self.reopen()  # the connection itself is broken; what was not committed is gone with it
 
     def _create(self) -> None:
         """Create missing tables and columns; refuse a column whose type has changed."""
-        found: dict[str, dict[str, str]] = {}
-        rows = self._con.execute(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake'"
-        ).fetchall()
-        for table, column, kind in rows:
-            found.setdefault(table, {})[column] = kind
+        found, declared = stored_tables(self._con), all_tables()
         statements = []
-        for table, columns in all_tables().items():
-            if table not in found:
-                statements.append(create_statement(table, columns))
-                if order := order_of(table):
-                    statements.append(f'ALTER TABLE "{table}" SET SORTED BY ({order})')
+        for table, missing in missing_columns(found, declared).items():
+            if table in found:
+                statements += [f'ALTER TABLE "{table}" ADD COLUMN "{name}" {declared[table][name]}' for name in missing]
                 continue
-            for column, kind in columns.items():
-                have = found[table].get(column)
-                if have is None:
-                    statements.append(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
-                elif have != kind:
-                    raise StoreError(
-                        f"column {table}.{column} is {have} in this store but {kind} in this version",
-                        hint="build a new store, or use the version that made this one",
-                    )
+            statements.append(create_statement(table, declared[table]))
+            if order := order_of(table):
+                statements.append(f'ALTER TABLE "{table}" SET SORTED BY ({order})')
         if not found:
             # `append` hands rows over in order: files mostly are in order of time, and looking is cheap
             statements.append("CALL lake.set_option('sort_on_insert', false)")
@@ -350,17 +375,16 @@ def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """A connection with the lake attached as `lake` and in use. Nothing is downloaded."""
     con = extended_connection()
     try:
-        with _storage_errors(home):
+        with storage_errors(home):
             memory = READER_MEMORY if read_only else WRITER_MEMORY  # what needs more goes to the home's own disk
             con.execute(f"SET threads = 2; SET memory_limit = '{memory}'; SET temp_directory = '{_quoted(str(home.root / '.tmp'))}'")
             if read_only:
                 con.execute("SET enable_external_file_cache = false")  # the system caches these local files already
-            con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = true")
+            con.execute(f"SET TimeZone = 'UTC'; {_AS_USUAL}")
             options = [
                 f"DATA_PATH '{_quoted(str(home.lake))}'",
                 "META_JOURNAL_MODE 'WAL'",
                 f"META_BUSY_TIMEOUT {_BUSY_MS}",
-                f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}",
                 "OVERRIDE_DATA_PATH true",  # a home may be moved or restored elsewhere; file names are relative to it
             ]
             if read_only:
@@ -375,26 +399,3 @@ def _attach(home: Home, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
-
-
-@contextmanager
-def _storage_errors(home: Home) -> Iterator[None]:
-    """Turn the database's complaints about disk and folder into `StoreError`; leave others as they are."""
-    try:
-        yield
-    except duckdb.Error as error:
-        text = str(error)
-        if isinstance(error, duckdb.IOException) or any(sign in text for sign in _DISK_SIGNS):
-            first = text.splitlines()[0]
-            raise StoreError(
-                f"the store {home.root} could not be read or written: {first}",
-                hint="check free space and rights of the folder; the last snapshot stays readable",
-            ) from error
-        raise
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | PermissionError) or error.errno in (27, 28, 30, 122):
-            raise StoreError(
-                f"the store {home.root} could not be written: {error.strerror} ({error.filename or home.root})",
-                hint="check free space and rights of the folder; the last snapshot stays readable",
-            ) from error
-        raise

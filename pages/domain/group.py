@@ -43,7 +43,8 @@ def build(request: PageRequest) -> View:
         body.append(_events(request))
     if group.neighbours:
         body.append(_neighbours(request, [cards[m][1] for m in headline]))
-    return View(title, html.Div(body, className="domain"), key=f"domain-{group.id}-{city.id}-{maps.is_3d(request)}-{len(cards)}")
+    silent = sum(parts.is_silent(card) for card, _ in cards.values())
+    return View(title, html.Div(body, className="domain"), key=f"domain-{group.id}-{city.id}-{maps.is_3d(request)}-{len(cards)}-{silent}")
 
 
 def tabs(request: PageRequest, chosen: str) -> html.Nav:
@@ -126,10 +127,11 @@ def _weak(request: PageRequest) -> html.Div:
     measured = {area: q.latest("coverage.rsrp_share", area, "year").value for area in townships}
     whole = q.latest("coverage.rsrp_share", city.city_area.id, "year").value
     names = {area: request.name(city.area(area)) for area in townships}
+    lines = {a.id: request.name(a) for a in city.areas.values()}
     return html.Div(
         [
             weak.weak_table(patches, names, request.area_href, measured, whole, lang, limit=MAX_LINES),
-            html.Div([weak.uncovered_places(q.place_coverage(city.id), lang, limit=MAX_LINES),
+            html.Div([weak.uncovered_places(q.place_coverage(city.id), lines, lang, limit=MAX_LINES),
                       weak.against_tests(q.coverage_errors(city.id), lang)], className="domain-weak-side"),
         ],
         className="domain-below",

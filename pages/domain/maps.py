@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import shapely
 from dash import html
 
 from components import ranking, source_line, trend
@@ -15,15 +14,16 @@ from components.formats import number
 from components.i18n import pick, t
 from components.ids import live_id
 from components.maps import city_map, dots, frame
+from components.maps import overlays as map_overlays
 from data_pipeline.cities import Area
 from data_pipeline.contracts import contract
-from data_pipeline.domains import DomainGroup, SiteLayer, kind_column
+from data_pipeline.domains import DomainGroup, HeatLayer, SiteLayer, kind_column
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.answers import year_before
 from data_pipeline.queries.types import Card, Reading, Site
 from data_pipeline.times import Grain, period_start
 from pages import PageRequest, overview
-from pages.serving import basemap, download
+from pages.serving import basemap, download, overlays
 
 MAX_RANKED = 12
 # more dots than these hide the figure below: such a layer is shown when it is asked for, and comes as vector tiles
@@ -68,23 +68,24 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
     city, lang = request.city, request.lang
     level = areas[0].level if areas else "city"
     raised = is_3d(request)
+    roads = overlays.road_states(request, chosen, always=True) if group.road_states and not raised else []
+    heat = None if raised else chosen_heat(request, group)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in areas if a.centroid]
-    figure = city_map.map_figure(basemap.base_map(request), city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
-                                 revision=f"domain-{group.id}-{city.id}-{raised}", switched=request.params.get("layers", ""))  # fmt: skip
+    together = request.alike(readings, city.city_area.id, level)
+    base = basemap.base_map(request, overlays=overlays.groups(roads))
+    figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, chosen, request.theme, lang,
+                                 revision=f"domain-{group.id}-{city.id}-{raised}", switched=request.params.get("layers", ""), together=together)  # fmt: skip
     layer, sites = _sites(request, group)
     if group.weak_places:
-        figure = weak.with_patches(figure, request.queries.weak_patches_geojson(city.id), request.theme)
+        figure = weak.with_patches(figure, overlays.weak_url(request), request.theme)
     if raised:
-        shapes = {a.id: shapely.geometry.mapping(shape) for a in areas if (shape := city.geometry(a.id)) is not None}
-        figure = extrude.extruded(figure, shapes, readings, chosen, request.theme, lang)
-    else:
-        many = layer is not None and len(sites) > MANY_DOTS
-        if many:
-            figure = dots.with_tiles(figure, f"/tiles/{city.id}/{layer.id if layer else ''}/{{z}}/{{x}}/{{y}}.mvt",
-                                     request.href("/site/{id}", city=city.id).replace("%7Bid%7D", "{id}"), request.theme, lang)  # fmt: skip
-        figure = dots.with_sites(figure, [] if many else sites, lambda s: request.href(f"/site/{s.site_id}", city=city.id),
-                                 lambda s: f"<b>{pick(s.name, s.name_en, lang) or s.site_id}</b>", request.theme)  # fmt: skip
-    scale = city_map.classes(chosen, readings, request.theme, lang)
+        figure = extrude.extruded(figure, f"/geo/{city.id}/over/areas-{level}.geojson", readings, chosen, request.theme, lang, together)
+    elif layer is not None:
+        figure = dots.with_tiles(figure, overlays.tiles_url(request, layer.id), overlays.site_url(request), request.theme, lang)
+    figure = overlays.with_roads(request, figure, roads)
+    if heat is not None:
+        figure = map_overlays.with_heat(figure, f"/geo/{city.id}/over/cells.geojson", request.queries.heat(city.id, heat), heat.unit, request.theme, lang)
+    scale = city_map.classes(chosen, together, request.theme, lang)
     name = pick(chosen.name_zh, chosen.name_en, lang)
     return html.Section(
         [
@@ -94,8 +95,9 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
                      **{"aria-label": t("domains.layers", lang)}),
             frame.map_box(figure, lang, id=live_id("domain-map"), label=f"{t('map.title', lang)} · {name}"),
             html.Footer(
-                [city_map.legend(scale, readings, chosen, lang, id=live_id("domain-legend")),
-                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("domain-map-layers")),
+                [_legend(request, heat, scale, together, chosen),
+                 overlays.road_legend(request, figure, roads, id=live_id("domain-road-legend")),
+                 basemap.layer_switch(request, city.layer_of(level) or "outline", id=live_id("domain-map-layers"), overlays=overlays.groups(roads)),
                  html.Div(_notes(request, group, level, len(sites), raised), id=live_id("domain-notes"), className="map-notes"),
                  source_line.chart_tools(download.areas_source(request, chosen, city.city_area, overview.figure_grain(chosen), level, readings), lang,
                                          graph=live_id("domain-map"), id=live_id("domain-map-tools"), quiet=True)],
@@ -104,6 +106,20 @@ def _map(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric
         ],
         className="area-map", **{"aria-label": t("map.label", lang, city=request.name(city), metric=name)},
     )  # fmt: skip
+
+
+def _legend(request: PageRequest, heat: HeatLayer | None, scale: Sequence[city_map.MapClass], readings: Sequence[Reading], chosen: Metric) -> Any:
+    """The legend of what fills the map: the cells of the heat layer where one is chosen, else the areas."""
+    lang, id = request.lang, live_id("domain-legend")
+    if heat is None:
+        return city_map.legend(scale, readings, chosen, lang, id=id)
+    found = request.queries.heat(request.city.id, heat)
+    return map_overlays.heat_legend(found, pick(heat.zh, heat.en, lang), heat.unit, heat.days, heat.least_n, request.theme, lang, id=id)
+
+
+def chosen_heat(request: PageRequest, group: DomainGroup) -> HeatLayer | None:
+    """The heat layer the address names; None where it names none of this page's."""
+    return next((layer for layer in group.heat if layer.id == request.params.get("heat")), None)
 
 
 def _switch(request: PageRequest, group: DomainGroup, cards: CardOf, chosen: Metric) -> list[html.A]:
@@ -127,6 +143,12 @@ def _layers(request: PageRequest, group: DomainGroup, shown: SiteLayer | None, n
     if group.sites:
         none = shown is None and not raised
         links.append(html.A(t("domains.no_sites", lang), href=request.href(sites=NO_SITES, view=None), className="is-active" if none else ""))
+    heat = None if raised else chosen_heat(request, group)
+    links += [
+        html.A(pick(h.zh, h.en, lang), href=request.href(heat=None if h is heat else h.id, view=None), title=t("map.heat_turn", lang),
+               className="is-heat is-active" if h is heat else "is-heat")
+        for h in group.heat
+    ]  # fmt: skip
     links.append(html.A(t("domains.view_3d", lang), href=request.href(view=None if raised else VIEW_3D), title=t("domains.view_3d_hint", lang),
                         className="is-3d is-active" if raised else "is-3d"))  # fmt: skip
     return links
@@ -144,6 +166,8 @@ def _sites(request: PageRequest, group: DomainGroup) -> tuple[SiteLayer | None, 
     if wanted == NO_SITES:
         return None, []
     chosen = next((layer for layer in group.sites if layer.id == wanted), None)
+    if chosen is None and chosen_heat(request, group) is not None:
+        return None, []  # dots would hide the cells; who asks for both has them
     for layer in [chosen] if chosen else group.sites:
         sites = sites_of(request, layer)
         if chosen or 0 < len(sites) <= MANY_DOTS:

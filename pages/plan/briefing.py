@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from components import sentence
 from components.i18n import Lang, is_lang, pick, t
 from components.ledger import briefing
+from components.ledger.listing import filter_words, fold, narrowed
 from components.ledger.words import day
 from components.theme import COLORS
 from data_pipeline.cities import Pack, find_pack, load_packs
@@ -26,6 +27,7 @@ from data_pipeline.ledger.brief import Brief
 from data_pipeline.ledger.brief_jobs import Maker, Progress, Wanted
 from data_pipeline.ledger.brief_xlsx import to_xlsx
 from data_pipeline.ledger.diff import diff
+from data_pipeline.ledger.known import ledger_areas
 from data_pipeline.ledger.types import Freeze, Ledger
 from data_pipeline.times import now_utc
 from pages.overview import MAX_KPIS, figure_grain, kpi_metrics
@@ -72,7 +74,14 @@ def compose(queries: Queries, packs: Mapping[str, Pack], wanted: Wanted, at_utc:
         return briefing.changes_brief(issue, diff(old, ledger), point_words(old, kept, lang), point_words(ledger, freeze, lang), simulated)
     if wanted.of == "target" and ledger.target(wanted.target) is None:
         raise UnknownId("target", wanted.target, [row.target.target_id for row in ledger.targets])
-    return briefing.ledger_brief(issue, ledger, project_sums(ledger.projects), freeze, part=wanted.of, target=wanted.target)
+    known = [board.department.dept_zh for board in ledger.departments]
+    if wanted.of == "department" and wanted.department not in known:
+        raise UnknownId("department", wanted.department, known)
+    listed = narrowed(fold(ledger.targets)[0], wanted.only) if wanted.of == "targets" else None
+    return briefing.ledger_brief(
+        issue, ledger, project_sums(ledger.projects), freeze, part=wanted.of, target=wanted.target, department=wanted.department,
+        listed=listed, filters=filter_words(ledger.targets, wanted.only, offices, lang) if listed is not None else (),
+    )  # fmt: skip
 
 
 def point_words(ledger: Ledger, freeze: Freeze | None, lang: Lang) -> str:
@@ -107,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     from data_pipeline.queries import Queries
 
     parser = argparse.ArgumentParser(prog="python -m pages.plan.briefing", description="Write one briefing as PDF or workbook.")
-    for name, default in (("of", "ledger"), ("city", ""), ("lang", "zh"), ("format", "pdf"), ("at", "now"), ("before", ""), ("target", "")):
+    for name, default in (("of", "ledger"), ("city", ""), ("lang", "zh"), ("format", "pdf"), ("at", "now"), ("before", ""), ("target", ""), ("department", "")):
         parser.add_argument(f"--{name}", default=default)
     parser.add_argument("--home")
     parser.add_argument("--packs", type=Path)
@@ -116,8 +125,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         packs = load_packs(given.packs)
         pack = find_pack(packs, given.city)
-        wanted = Wanted(given.of, pack.id, given.lang, given.format, given.at, given.before, given.target).check()
-        queries = Queries.open(Home.of(given.home), {pack.id: pack})
+        wanted = Wanted(given.of, pack.id, given.lang, given.format, given.at, given.before, given.target, given.department).check()
+        queries = Queries.open(Home.of(given.home), {pack.id: pack}, areas=ledger_areas(pack))
         try:
             said = lambda step, share: print(f"{share:4.0%} {step}", file=sys.stderr, flush=True)  # noqa: E731
             body = maker(queries, packs)(wanted, said)

@@ -21,6 +21,7 @@ from data_pipeline.ledger.types import Ledger, LedgerTarget, ReportEntry
 from pages import Page, PageRequest, View
 from pages.overview import departments
 from pages.plan import frame
+from pages.plan.projects import rolling_list
 
 ENTRIES_SHOWN = 15
 
@@ -56,7 +57,7 @@ def build(request: PageRequest) -> View:
     entries = _entries_of(request, ledger, name)
     body += _entries(request, ledger, entries)
     digest = (name, tuple(e.entry_id + e.state for e in entries[:ENTRIES_SHOWN]))
-    return frame.view(request, ledger, "departments", body, name=shown, digest=digest)
+    return frame.view(request, ledger, "departments", body, name=shown, digest=digest, brief={"of": "department", "department": name})
 
 
 def _due(request: PageRequest, led: Sequence[LedgerTarget], name: str) -> list[Any]:
@@ -81,7 +82,7 @@ def _due(request: PageRequest, led: Sequence[LedgerTarget], name: str) -> list[A
         for r in late
     ]
     heads = [t(f"ledger.due.{h}", lang) for h in ("target", "status", "last", "due_on", "late")]
-    return [html.Section([head, table(heads, rows, lang, class_name="wide-table")])]
+    return [html.Section([head, table(heads, rows, lang, class_name="wide-table", first=5)])]
 
 
 def _below(request: PageRequest, ledger: Ledger, name: str) -> list[Any]:
@@ -91,7 +92,7 @@ def _below(request: PageRequest, ledger: Ledger, name: str) -> list[Any]:
     systems = [r for r in ledger.systems if name in r.system.lead_depts_zh and r.system.dashboard_role == "track"]
     if projects:
         head = html.H2([t("ledger.part_projects", lang), html.Small(t("ledger.n_projects", lang, n=len(projects)))])
-        found.append(html.Section([head, ledger_projects.project_table(projects, words)]))
+        found.append(html.Section([head, *rolling_list(projects, words)]))
     if systems:
         head = html.H2([t("ledger.role.track", lang), html.Small(t("ledger.n_systems", lang, n=len(systems)))])
         found.append(html.Section([head, ledger_systems.track_table(systems, words)]))
@@ -125,7 +126,7 @@ def _entries(request: PageRequest, ledger: Ledger, entries: Sequence[ReportEntry
     ]  # fmt: skip
     heads = [t(f"ledger.entry.{h}", lang) for h in ("subject", "data_on", "state", "author", "submitted", "reviewer")]
     head = html.H2([t("ledger.entries", lang), html.Small(t("ledger.n_reports", lang, n=len(entries)))])
-    return [html.Section([head, table(heads, rows, lang, class_name="wide-table")])]
+    return [html.Section([head, table(heads, rows, lang, class_name="wide-table", first=5)])]
 
 
 PAGE = Page(id="plan-department", pattern="/plan/department/{department}", build=build, order=25)

@@ -43,7 +43,7 @@ def _departments(request: PageRequest, ledger: Ledger) -> View:
     if not body:
         body = [html.P(t("ledger.no_departments", lang), className="nothing")]
     digest = tuple((b.rank, b.overdue_reports, tuple(b.by_status.values())) for b in ledger.departments)
-    return frame.view(request, ledger, "departments", body, digest=digest)
+    return frame.view(request, ledger, "departments", body, digest=digest, brief={"of": "departments"})
 
 
 PAGE = Page(id="plan-departments", pattern="/plan/departments", build=build, order=24)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,9 +13,10 @@ from dash import html
 from components.i18n import pick, t
 from components.ledger import fields
 from components.ledger.listing import ListWords
+from components.ledger.report_form import meeting_refusals
 from components.ledger.words import day
 from components.states import mark
-from data_pipeline.errors import UsageError
+from data_pipeline.ledger.says import refuse
 from data_pipeline.ledger.types import Ledger
 from data_pipeline.plans import Plan
 from pages import PageRequest, View
@@ -29,6 +31,7 @@ PARTS = (
 # the ledger's date stays from page to page
 ON = "on"
 FIRST_DAY = date(2000, 1, 1)
+BRIEF_FORMATS = ("pdf", "xlsx")
 MOST_KEPT = 16  # built pages that are kept, see `once`
 _kept: dict[tuple, tuple[tuple[object, ...], View]] = {}
 _guard = threading.Lock()
@@ -48,9 +51,9 @@ def date_of(request: PageRequest) -> date | None:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"on: {text!r} is not a date; write it as 2021-06-30") from None
+        raise refuse("day_unread", got=text) from None
     if not FIRST_DAY <= found <= request.today:
-        raise UsageError(f"on: {found} is outside {FIRST_DAY} to {request.today}; the ledger knows nothing of it")
+        raise refuse("day_outside", got=found.isoformat(), first=FIRST_DAY.isoformat(), last=request.today.isoformat())
     return None if found == request.today else found
 
 
@@ -111,8 +114,11 @@ def title(request: PageRequest, key: str) -> str:
     return t("ledger.title", request.lang, page=t(f"ledger.part_{key}", request.lang), city=request.name(request.city))
 
 
-def view(request: PageRequest, ledger: Ledger, key: str, body: Sequence[Any], *, name: str = "", digest: object = "") -> View:
-    """A page of the ledger in its frame.
+def view(
+    request: PageRequest, ledger: Ledger, key: str, body: Sequence[Any], *, name: str = "", digest: object = "",
+    brief: Mapping[str, Any] | None = None,
+) -> View:  # fmt: skip
+    """A page of the ledger in its frame; `brief` says which briefing its buttons make (`api.ledger.BriefIn`), None for none.
 
     The tree holds no live regions: a ledger changes a few times a day, and a region would be sent
     twice. So everything that can change is part of the key (`digest`), and with the date and the
@@ -124,7 +130,7 @@ def view(request: PageRequest, ledger: Ledger, key: str, body: Sequence[Any], *,
     own = [name] if name else []
     return View(
         title=t("app.title", request.lang, city=f"{name or t(f'ledger.part_{key}', request.lang)} · {request.name(request.city)}"),
-        body=html.Div([head(request, ledger, key, bool(own)), *body], className=f"ledger ledger-{key}"),
+        body=html.Div([head(request, ledger, key, bool(own)), *body, *(brief_bar(request, brief) if brief else ())], className=f"ledger ledger-{key}"),
         key=f"plan-{key}-{request.city.id}-{known:x}",
         crumbs=[(t("nav.plan", request.lang), href(request, "/plan")), (name, "")] if own else (),
     )
@@ -161,6 +167,40 @@ def date_bar(request: PageRequest, ledger: Ledger) -> html.Div:
         [*known, fields.day(ON, ledger.on, t("ledger.as_of", lang), first, today), html.Nav(jumps, className="tabs jumps")],
         className="date-bar",
     )
+
+
+def brief_bar(request: PageRequest, wanted: Mapping[str, Any]) -> list[Any]:
+    """The buttons that make a briefing of the page as it stands: its date, language and filters; and how far it is."""
+    buttons = [brief_button(request, t("ledger.brief", request.lang), kind, {"at": at(request), **wanted}) for kind in BRIEF_FORMATS]
+    label = html.Span(t("ledger.brief", request.lang), className="note")
+    return [html.Div([label, *buttons, brief_progress(request)], className="brief-bar", **{"data-refusals": refusal_words(request)})]
+
+
+def brief_button(request: PageRequest, what: str, kind: str, wanted: Mapping[str, Any]) -> html.Button:
+    """A button that has one briefing made (`assets/review.js`); `what` says of what, for those who hear the page."""
+    asked = {"city": request.city.id, "format": kind, "lang": request.lang, **wanted}
+    label = t(f"review.format.{kind}", request.lang)
+    return html.Button(label, type="button", className="button brief-button", **{"data-brief": json.dumps(asked, ensure_ascii=False)},
+                       **{"aria-label": f"{what} {label}"})  # fmt: skip
+
+
+def brief_progress(request: PageRequest) -> html.Div:
+    """Where the browser shows how far a briefing is, and its link when it is done."""
+    steps = {f"data-{step}": t(f"review.step.{step}", request.lang) for step in ("start", "gather", "set", "done", "failed", "bytes")}
+    bar = html.Progress(value="0", max="1")
+    return html.Div([bar, html.Span("", className="brief-words", role="status"), html.A("", className="brief-file")],
+                    className="brief-progress", hidden=True, **steps)  # fmt: skip
+
+
+def refusal_words(request: PageRequest) -> str:
+    """The sentences freezes and briefings are refused with, as JSON for `assets/review.js`."""
+    return json.dumps(meeting_refusals(request.lang), ensure_ascii=False)
+
+
+def at(request: PageRequest) -> str:
+    """The date of the address as the API names it."""
+    on = date_of(request)
+    return on.isoformat() if on else "now"
 
 
 def days_of(plans: Sequence[Plan], today: date) -> list[tuple[str, date]]:

@@ -38,7 +38,7 @@ def _projects(request: PageRequest, ledger: Ledger) -> View:
     if not body:
         body = [html.P(t("ledger.no_projects", request.lang), className="nothing")]
     digest = tuple((r.stage, r.invested_yi_yuan, r.progress_share, r.expected_on, r.blocked) for r in ledger.projects)
-    return frame.view(request, ledger, "projects", body, digest=digest)
+    return frame.view(request, ledger, "projects", body, digest=digest, brief={"of": "projects"})
 
 
 def _plan(request: PageRequest, plan: Plan, rows: Sequence[LedgerProject], chosen: str | None) -> list[Any]:
@@ -60,7 +60,7 @@ def _plan(request: PageRequest, plan: Plan, rows: Sequence[LedgerProject], chose
         found.append(html.P(t("ledger.blocked_note", lang, n=len(blocked)), className="data-summary"))
     found.append(html.Section([
         html.H2([t("ledger.rolling", lang), html.Small(t("ledger.rolling_note", lang, n=len(shown)))]),
-        *_rolling(shown, words, chosen),
+        *rolling_list(shown, words, chosen),
     ]))  # fmt: skip
     if groups:
         found.append(html.Section([
@@ -70,7 +70,7 @@ def _plan(request: PageRequest, plan: Plan, rows: Sequence[LedgerProject], chose
     return found
 
 
-def _rolling(shown: Sequence[LedgerProject], words: ListWords, chosen: str | None) -> list[Any]:
+def rolling_list(shown: Sequence[LedgerProject], words: ListWords, chosen: str | None = None) -> list[Any]:
     """The list; what is done needs no hand and is folded, unless it is all there is or was asked for."""
     done = [row for row in shown if row.stage == "done"]
     if chosen or len(done) in (0, len(shown)):

@@ -55,7 +55,7 @@ def build(request: PageRequest) -> View:
         body.append(report_form.entry_list(own, words, live_id("report-entries"), reviewing=False))
     else:
         body += _due(request, ledger, department, item, words)
-    return _view(request, ledger, body, f"{shown}-{department}-{item}")
+    return _view(request, ledger, body, f"{shown}-{department}-{item}-{request.params.get('replaces', '')}")
 
 
 def _view(request: PageRequest, ledger: Ledger, body: Sequence[Any], key: str) -> View:
@@ -69,20 +69,21 @@ def _view(request: PageRequest, ledger: Ledger, body: Sequence[Any], key: str) -
 def _words(request: PageRequest) -> report_form.ReportWords:
     facts = request.queries.plan_facts(request.city.id)
 
-    def name_of(entry: ReportEntry) -> tuple[str, str]:
+    def name_of(entry: ReportEntry) -> tuple[str, str, str]:
         found = find_subject(entry.subject, entry.subject_id.partition("@")[0], facts)
         if found is None:
-            return entry.subject_id, ""
+            return entry.subject_id, "", ""
         side = "indicator" if entry.subject == "target" else "name"
         name = pick(getattr(found, f"{side}_zh"), getattr(found, f"{side}_en"), request.lang)
         area = entry.subject_id.partition("@")[2]
         name += f" · {request.name(request.city.area(area))}" if area and request.city.has_area(area) else ""
-        return name, pick(getattr(found, "unit_zh", ""), getattr(found, "unit_en", ""), request.lang)
+        return name, getattr(found, "unit_zh", ""), getattr(found, "unit_en", "")
 
     return report_form.ReportWords(
         lang=request.lang, city=request.city.id, tz=request.city.tz, today=request.today, now_utc=request.now_utc,
         departments=departments(request), areas={a.id: request.name(a) for a in request.city.children(request.city.city_area.id)},
         item_href=lambda due: request.href(item=due.subject_id, show=None, replaces=None), entry_name=name_of,
+        correct_href=lambda entry: request.href(item=entry.subject_id, dept=entry.department, replaces=entry.entry_id, show=None),
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _tabs(request: PageRequest, counts: tuple[int, int], waiting: int, shown: st
     numbers = {"due": counts[1], "queue": waiting, "entries": None}
     links = [
         html.A([t(f"reports.show_{name}", request.lang), *([html.Small(str(numbers[name]))] if numbers[name] is not None else [])],
-               href=request.href(show=None if name == VIEWS[0] else name, item=None), className="is-active" if name == shown else "",
+               href=request.href(show=None if name == VIEWS[0] else name, item=None, replaces=None), className="is-active" if name == shown else "",
                **({"aria-current": "page"} if name == shown else {}))
         for name in VIEWS
     ]  # fmt: skip
@@ -132,7 +133,11 @@ def _due(request: PageRequest, ledger: Ledger, department: str, item: str, words
         ],
         className="report-template",
     )
-    return [*body, report_form.due_table(items, item, words, live_id("report-due")), template]
+    owed, rest = [i for i in items if i.due_on is not None], [i for i in items if i.due_on is None]
+    body.append(report_form.due_table(owed, item, words, live_id("report-due")) if owed else html.P(t("ledger.nothing_due", lang), className="nothing"))
+    if rest:
+        body.append(frame.folded(t("reports.fold_not_due", lang, n=len(rest)), report_form.due_table(rest, item, words, live_id("report-not-due"))))
+    return [*body, template]
 
 
 def _form(request: PageRequest, ledger: Ledger, item: Due, department: str, words: report_form.ReportWords) -> html.Section:
@@ -141,15 +146,20 @@ def _form(request: PageRequest, ledger: Ledger, item: Due, department: str, word
     known: list[Any] = []
     if row is not None and row.path:
         known.append(html.Div(small_path(row, axis_of([row], ledger.on)), className="report-path"))
-    entries = request.queries.report_entries(request.city.id, subject_id=item.subject_id)[:3]
-    known += [report_form.entry_card(entry, words, reviewing=False) for entry in entries]
+    entries = request.queries.report_entries(request.city.id, subject_id=item.subject_id)
+    wanted = request.params.get("replaces", "")
+    old = next((entry for entry in entries if entry.entry_id == wanted), None)
+    if wanted and old is None:
+        raise UnknownId("entry", wanted, [entry.entry_id for entry in entries])
+    correcting = [html.P(t("reports.correcting", request.lang, id=wanted, date=old.data_on.isoformat()), className="note if-report")] if old else []
+    known += [report_form.entry_card(entry, words, reviewing=False) for entry in entries[:3]]
     name = report_form.name_of(item, words)
     withdrawal = report_form.withdrawal_form(item, request.queries.report_past(request.city.id, item.subject_id), words, department)
     heading: Any = html.A(name, href=frame.target_href(request, row.target.target_id)) if row is not None else name
     return html.Section(
         [
             html.Div([html.H2(heading), report_form.promise_line(item, words), *known], className="report-known"),
-            html.Div([report_form.entry_form(item, words, department, request.params.get("replaces", "")), *([withdrawal] if withdrawal else [])]),
+            html.Div([*correcting, report_form.entry_form(item, words, department, old), *([withdrawal] if withdrawal else [])]),
         ],
         className="report-panel",
         **{"aria-label": name},

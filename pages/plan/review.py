@@ -11,7 +11,7 @@ from components import formats
 from components.i18n import t
 from components.ledger import fields
 from components.ledger.changes import change_words
-from components.ledger.words import day, short_day
+from components.ledger.words import day, short_day, simulated_mark
 from components.states import mark
 from components.table import table
 from data_pipeline.ledger.diff import Change, by_kind, diff
@@ -22,7 +22,6 @@ from pages.plan import frame
 from pages.plan.briefing import point_words
 
 BRIEFED = ("overview", "ledger", "targets", "departments", "projects", "systems")
-FORMATS = ("pdf", "xlsx")
 MOST_SHOWN = 300
 
 
@@ -33,17 +32,12 @@ def build(request: PageRequest) -> View:
     ledger = frame.ledger_of(request)
     freezes = request.queries.freezes(request.city.id)
     body: list[Any] = [
-        html.Div([_freeze_form(request, ledger), _briefs(request)], className="review-top"),
+        html.Div([_freeze_form(request, ledger), _briefs(request)], className="review-top",
+                 **{"data-refusals": frame.refusal_words(request)}),
         _list(request, freezes),
         _changes(request, ledger, freezes),
-    ]
+    ]  # fmt: skip
     return frame.view(request, ledger, "review", body, digest=tuple(f.freeze_id for f in freezes))
-
-
-def _at(request: PageRequest) -> str:
-    """The date of the address as the API names it."""
-    on = frame.date_of(request)
-    return on.isoformat() if on else "now"
 
 
 def _freeze_form(request: PageRequest, ledger: Ledger) -> html.Section:
@@ -57,7 +51,7 @@ def _freeze_form(request: PageRequest, ledger: Ledger) -> html.Section:
             html.P("", className="act-result", role="status"),
         ],
         className="freeze-form if-may",
-        **{"data-freeze": json.dumps({"city": request.city.id, "on": _at(request)})}, **words,
+        **{"data-freeze": json.dumps({"city": request.city.id, "on": frame.at(request)})}, **words,
     )  # fmt: skip
     return html.Section(
         [html.H2(t("review.freeze", lang)), html.P(t("review.freeze_note", lang), className="note"), form,
@@ -67,31 +61,20 @@ def _freeze_form(request: PageRequest, ledger: Ledger) -> html.Section:
 
 
 def _briefs(request: PageRequest) -> html.Section:
-    lang, at = request.lang, _at(request)
+    lang, at = request.lang, frame.at(request)
     lines = [
-        html.Li([html.Span(t(f"review.of.{of}", lang)), *(_brief_button(request, of, kind, at=at) for kind in FORMATS)])
+        html.Li([html.Span(t(f"review.of.{of}", lang)), *(_button(request, of, kind, at=at) for kind in frame.BRIEF_FORMATS)])
         for of in BRIEFED
     ]
     return html.Section(
         [html.H2(t("review.briefs", lang)), html.P(t("review.briefs_note", lang), className="note"),
-         html.Ul(lines, className="brief-list"), _progress(request)],
+         html.Ul(lines, className="brief-list"), frame.brief_progress(request)],
         className="review-briefs",
     )  # fmt: skip
 
 
-def _progress(request: PageRequest) -> html.Div:
-    """Where the browser shows how far a briefing is, and its link when it is done."""
-    steps = {f"data-{step}": t(f"review.step.{step}", request.lang) for step in ("start", "gather", "set", "done", "failed", "bytes")}
-    bar = html.Progress(value="0", max="1")
-    return html.Div([bar, html.Span("", className="brief-words", role="status"), html.A("", className="brief-file")],
-                    className="brief-progress", hidden=True, **steps)  # fmt: skip
-
-
-def _brief_button(request: PageRequest, of: str, kind: str, **more: str) -> html.Button:
-    wanted = {"city": request.city.id, "of": of, "format": kind, "lang": request.lang, **more}
-    label = t(f"review.format.{kind}", request.lang)
-    return html.Button(label, type="button", className="button brief-button", **{"data-brief": json.dumps(wanted, ensure_ascii=False)},
-                       **{"aria-label": f"{t(f'review.of.{of}', request.lang)} {label}"})  # fmt: skip
+def _button(request: PageRequest, of: str, kind: str, **more: str) -> html.Button:
+    return frame.brief_button(request, t(f"review.of.{of}", request.lang), kind, {"of": of, **more})
 
 
 def _list(request: PageRequest, freezes: list[Freeze]) -> html.Section:
@@ -102,7 +85,7 @@ def _list(request: PageRequest, freezes: list[Freeze]) -> html.Section:
             html.B(f.name), short_day(f.on), formats.full_moment(f.frozen_at_utc, request.city.tz, lang),
             html.Span([f.by, *([] if f.by_known else [" ", mark(t("live.unauthenticated", lang), "warn")])]),
             html.Code(f.sha256[:16], title=f.sha256),
-            html.Span([_brief_button(request, "ledger", kind, at=f.freeze_id) for kind in FORMATS]),
+            html.Span([_button(request, "ledger", kind, at=f.freeze_id) for kind in frame.BRIEF_FORMATS]),
             html.A(t("review.since", lang), href=frame.href(request, "/plan/review", before=f.freeze_id, after=None)),
         )
         for f in freezes
@@ -114,7 +97,9 @@ def _list(request: PageRequest, freezes: list[Freeze]) -> html.Section:
 def _changes(request: PageRequest, ledger: Ledger, freezes: list[Freeze]) -> html.Section:
     lang = request.lang
     before, after = request.params.get("before", ""), request.params.get("after", "")
-    known = [(f.freeze_id, point_words_of(f, request)) for f in freezes]
+    # the days worth a look can be compared, too, also before anything was frozen
+    days = [(at.isoformat(), f"{t(f'ledger.jump_{name}', lang)} {at}") for name, at in frame.days_of(frame.plans_of(ledger), request.today)[:-1]]
+    known = [*((f.freeze_id, point_words_of(f, request)) for f in freezes), *days]
     here = t("review.this_ledger", lang, date=day(ledger.on, lang))
     bar = html.Div(
         [fields.choose("before", before, t("review.before", lang), known, t("review.choose", lang)),
@@ -127,9 +112,9 @@ def _changes(request: PageRequest, ledger: Ledger, freezes: list[Freeze]) -> htm
         new, other = request.queries.ledger_at(request.city.id, after) if after else (ledger, None)
         found = diff(old, new)
         named = t("briefing.between", lang, before=point_words(old, kept, lang), after=point_words(new, other, lang))
-        buttons = [_brief_button(request, "changes", kind, before=before, at=after or _at(request)) for kind in FORMATS]
+        buttons = [_button(request, "changes", kind, before=before, at=after or frame.at(request)) for kind in frame.BRIEF_FORMATS]
         parts += [html.P([named, " ", *buttons], className="between"), *_change_list(request, found)]
-    elif freezes:
+    else:
         parts.append(html.P(t("review.choose_hint", lang), className="note"))
     return html.Section(parts, className="review-changes")
 
@@ -152,12 +137,11 @@ def _change_list(request: PageRequest, found: list[Change]) -> list[Any]:
         name: Any = words.name
         if change.subject == "target" and change.kind != "removed":
             name = html.A(words.name, href=frame.target_href(request, change.subject_id))
-        marks = [" ", mark(t("state.simulated", lang), "simulated")] if change.is_simulated else []
-        rows.append((html.Span(words.kind, className=f"change-kind tone-{words.tone or 'plain'}"), html.Span([name, *marks]),
-                     words.owner, words.before, words.after))  # fmt: skip
+        owner = [words.owner, " ", *simulated_mark(change.is_simulated, lang)]
+        rows.append((html.Span(words.kind, className=f"change-kind tone-{words.tone or 'plain'}"), name, owner, words.before, words.after))
     heads = [t(f"briefing.change_{key}", lang) for key in ("kind", "name", "owner", "before", "after")]
     more = [html.P(t("review.more", lang, n=len(found) - MOST_SHOWN), className="note")] if len(found) > MOST_SHOWN else []
-    return [html.Div(counted, className="change-counts"), table(heads, rows, lang, class_name="change-table"), *more]
+    return [html.Div(counted, className="change-counts"), table(heads, rows, lang, class_name="change-table", first=10), *more]
 
 
 PAGE = Page(id="plan-review", pattern="/plan/review", build=build, order=26)

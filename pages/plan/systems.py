@@ -56,7 +56,7 @@ def build(request: PageRequest) -> View:
             body.append(html.Section([head, listed(rest), frame.folded(t("ledger.fold_works", lang, n=len(works)), listed(works))]))
     if not ledger.systems:
         body = [html.P(t("ledger.no_systems", lang), className="nothing")]
-    return frame.view(request, ledger, "systems", body, digest=tuple(_state(row) for row in ledger.systems))
+    return frame.view(request, ledger, "systems", body, brief={"of": "systems"}, digest=tuple(_state(row) for row in ledger.systems))
 
 
 def _state(row: LedgerSystem) -> tuple:

@@ -58,7 +58,7 @@ def build(request: PageRequest) -> View:
         *_reports(request, row, said, words),
     ]  # fmt: skip
     digest = tuple((s.entry.data_on, s.entry.value, s.entry.state, s.corrected) for s in said)
-    return frame.view(request, ledger, "targets", body, name=name, digest=digest)
+    return frame.view(request, ledger, "targets", body, name=name, digest=digest, brief={"of": "target", "target": wanted})
 
 
 def said_of(request: PageRequest, ledger: Ledger, subject_id: str) -> list[target.Said]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
@@ -18,9 +18,8 @@ from pages import Page, PageRequest, View
 from pages.overview import departments
 from pages.plan import frame
 
-FILTERS = ("plan", "domain", "department", "deadline", "kind")
+FILTERS = ("plan", "domain", "department", "deadline", "kind")  # of the fields; the status has its counts
 KINDS = ("quantified", "completion", "direction")
-NO_DEADLINE = "none"
 
 
 def build(request: PageRequest) -> View:
@@ -38,7 +37,8 @@ def _targets(request: PageRequest, ledger: Ledger) -> View:
         raise UnknownId("status", status, STATUSES)
     if sort.removeprefix("-") not in listing.SORTS:
         raise UnknownId("sort", sort, listing.SORTS)
-    found = narrowed(request, distinct)
+    only = {name: value for name in (*FILTERS, "status") if (value := request.params.get(name, ""))}
+    found = listing.narrowed(distinct, only | {"status": ""})
     shown = [row for row in found if not status or row.status == status]
     body: list[Any] = [
         *_documents(request, ledger),
@@ -53,20 +53,7 @@ def _targets(request: PageRequest, ledger: Ledger) -> View:
             )
         )  # fmt: skip
         body.append(_legend(request))
-    return frame.view(request, ledger, "targets", body)
-
-
-def narrowed(request: PageRequest, rows: Sequence[LedgerTarget]) -> list[LedgerTarget]:
-    """The rows that match every filter of the address but the status, which has counts of its own."""
-    tests: dict[str, Callable[[LedgerTarget, str], bool]] = {
-        "plan": lambda r, v: r.target.plan_id == v,
-        "domain": lambda r, v: r.target.domain == v,
-        "department": lambda r, v: v in r.leads or v in r.shares,
-        "deadline": lambda r, v: (r.target.deadline or NO_DEADLINE) == v,
-        "kind": lambda r, v: r.target.kind == v,
-    }
-    wanted = {name: value for name in FILTERS if (value := request.params.get(name, ""))}
-    return [row for row in rows if all(tests[name](row, value) for name, value in wanted.items())]
+    return frame.view(request, ledger, "targets", body, brief={"of": "targets", "only": only})
 
 
 def _documents(request: PageRequest, ledger: Ledger) -> list[Any]:
@@ -90,7 +77,7 @@ def _filters(request: PageRequest, rows: Sequence[LedgerTarget]) -> html.Div:
     domains = {row.target.domain: printed.domain_words(row.target.domain, lang) for row in rows}
     offices = {name: owner_names([name], named)[0]
                for row in rows for name in (*row.leads, *row.shares)}  # fmt: skip
-    days = {row.target.deadline or NO_DEADLINE: row.target.deadline or t("target.no_deadline", lang) for row in rows}
+    days = {row.target.deadline or listing.NO_DEADLINE: row.target.deadline or t("target.no_deadline", lang) for row in rows}
     kinds = {kind: t(f"target.{kind}", lang) for kind in KINDS if any(row.target.kind == kind for row in rows)}
     found = {"plan": plans, "domain": domains, "department": offices, "deadline": dict(sorted(days.items())), "kind": kinds}
     fields: list[Any] = [

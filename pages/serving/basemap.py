@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from pages import PageRequest
 LEAST_LABEL_SHARE = 0.004
 
 
-def base_map(request: PageRequest) -> BaseMap:
-    """Layers of the city's pack, their addresses on this server, and the names to write on them."""
+def base_map(request: PageRequest, *, overlays: Iterable[str] = ()) -> BaseMap:
+    """Layers of the city's pack, their addresses on this server, and the names to write on them; `overlays`: groups beyond them."""
     city = request.city
     labels: list[Label] = []
     for layer, key in (("neighbors", "city"), ("water", "")):
@@ -32,16 +33,17 @@ def base_map(request: PageRequest) -> BaseMap:
         approximate=frozenset(name for name, layer in city.layers.items() if layer.approximate),
         labels=tuple(labels),
         lang=request.lang,
+        overlays=frozenset(overlays),
     )
 
 
-def layer_switch(request: PageRequest, layer: str, *, id: str) -> html.Details:
+def layer_switch(request: PageRequest, layer: str, *, id: str, overlays: Iterable[str] = ()) -> html.Details:
     """The layers of the base map to turn on and off; the address holds those turned against their default."""
     def turned(group: str, groups: dict[str, bool]) -> str | None:
         off = {g for g, shown in groups.items() if shown != GROUPS[g]} ^ {group}
         return ",".join(g for g in groups if g in off) or None
 
-    groups = shown_groups(base_map(request), layer, request.params.get("layers", ""))
+    groups = shown_groups(base_map(request, overlays=overlays), layer, request.params.get("layers", ""))
     return frame.layer_switch([(g, shown, request.href(layers=turned(g, groups))) for g, shown in groups.items()], request.lang, id=id)
 
 

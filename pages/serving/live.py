@@ -32,6 +32,7 @@ from fastapi.concurrency import run_in_threadpool
 from components import drawer
 from components.i18n import DEFAULT_LANG, is_lang, pick, t
 from components.ids import LIVE, figure_key, parse_figure_key
+from components.refusal import error_words
 from components.states import empty
 from components.theme import DEFAULT_THEME, THEMES, Theme
 from data_pipeline.cities import Pack
@@ -199,9 +200,12 @@ class Views:
         theme: Theme = next((x for x in THEMES if x == params.get("theme")), DEFAULT_THEME)
         city, now = self._city(args, params), self.now()
         past = replay.rewound(params, city, now)
+        # the span is the player's own and belongs into no link of the page
+        params.pop(replay.SPAN, None)
         return PageRequest(
             queries=self.doors.at(city.id, past) if past else self.queries, packs=self.packs, city=city, path=path, args=args, params=params,
             lang=lang if is_lang(lang) else DEFAULT_LANG, theme=theme, now_utc=past.at_utc if past else now, past=past,
+            span=partial(self.doors.by_area, city.id, past) if past else None,
         ), page  # fmt: skip
 
     def page(self, path: str, search: str, have: str) -> bytes:
@@ -279,7 +283,7 @@ class Views:
                 raise  # a word missing in the catalogue is a fault of ours, not of the address
             return shell.not_found(request, error)
         except CityBrainError as error:
-            return View(t("state.error", request.lang), empty(t("state.error", request.lang), error.message), "error")
+            return View(t("state.error", request.lang), empty(t("state.error", request.lang), error_words(error, request.lang)), "error")
 
 
 def _page(views: Views, path: str, search: str, have: str) -> bytes:
@@ -298,14 +302,15 @@ def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
 
     @router.get("/view/frames")
     async def frames(request: Request, path: str = "/", search: str = "", step: replay.Step = "hour", mode: replay.Mode = "happened",
-                     n: int = 24, have: str = "", start: Annotated[str, Query(alias="from")] = "") -> Response:  # fmt: skip
+                     n: int = 24, have: str = "", start: Annotated[str, Query(alias="from")] = "", span: str = "") -> Response:  # fmt: skip
         try:
             now = views.now()
             asked = views.request(path, search)[0]
             city = asked.city
             ends = replay.moments(step, n, parse_time(start, city.tz, "from") if start else None, now, city)
-            key = (views.snapshot_id(), "frames", path, search, step, mode, tuple(ends), have)
-            body = await views.cache.get(key, lambda: to_bytes(replay.frames(partial(_page, views, path), city, asked.lang, search, step, mode, ends, have)))
+            whole = span if start else "/".join(replay.local_text(end, city) for end in (ends[0], ends[-1]))
+            key = (views.snapshot_id(), "frames", path, search, step, mode, tuple(ends), have, whole)
+            body = await views.cache.get(key, lambda: to_bytes(replay.frames(partial(_page, views, path), city, asked.lang, search, step, mode, ends, have, whole)))
         except CityBrainError as error:
             return Response(orjson.dumps({"message": error.message}), 400, media_type="application/json")
         return cached(request, body)

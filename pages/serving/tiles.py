@@ -1,4 +1,7 @@
-"""`GET /tiles/<city>/<layer>/<z>/<x>/<y>.mvt` — the places of a register as vector tiles; `layer` as in a domain page's address."""
+"""`GET /tiles/<city>/<layer>/<z>/<x>/<y>.mvt[?area=…]` — the places of a register, or those in one area, as vector tiles.
+
+`layer` as in a domain page's address.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
-from data_pipeline.cities import Pack
+from data_pipeline.cities import Area, Pack
 from data_pipeline.contracts import contract
 from data_pipeline.domains import domains, kind_column
 from data_pipeline.errors import UnknownId
@@ -40,30 +43,31 @@ class Tiles:
 
     def __init__(self, queries: Queries, packs: Mapping[str, Pack]) -> None:
         self.queries, self.packs = queries, packs
-        self._kept: OrderedDict[tuple[str, str], tuple[Sequence[Site], _Points]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], tuple[Sequence[Site], _Points]] = OrderedDict()
         self._guard = Lock()
 
-    def tile(self, city: str, layer: str, z: int, x: int, y: int) -> bytes:
-        """One tile; empty where nothing lies in it. `UnknownId` for a city or register that does not exist."""
-        points = self._points(city, layer)
+    def tile(self, city: str, layer: str, z: int, x: int, y: int, area: str = "") -> bytes:
+        """One tile; empty where nothing lies in it. `UnknownId` for a city, register or area that does not exist."""
+        points = self._points(city, layer, area)
         index, counts, places = tile_points(points.x, points.y, (z, x, y))
         own = [points.sites[i] for i in index]
         return encode_points("sites", places, {"id": [s.site_id for s in own], "name": [s.name for s in own],
                                                "name_en": [s.name_en or s.name for s in own], "n": counts.tolist()})  # fmt: skip
 
-    def _points(self, city: str, layer: str) -> _Points:
+    def _points(self, city: str, layer: str, area: str) -> _Points:
         if city not in self.packs:
             raise UnknownId("city", city, self.packs)
         dataset, _, _ = layer.partition(".")
         contract(dataset)
         every = self.queries.sites(city, dataset)
+        own_area = self.packs[city].area(area) if area else None
         with self._guard:
-            known = self._kept.get((city, layer))
+            known = self._kept.get((city, layer, area))
             if known is None or known[0] is not every:
-                own = [s for s in every if s.lon is not None and s.lat is not None and _is_of(s, layer)]
+                own = [s for s in every if s.lon is not None and s.lat is not None and _is_of(s, layer) and _is_in(s, own_area)]
                 lon, lat = (np.array([getattr(s, c) for s in own], dtype=np.float64) for c in ("lon", "lat"))
-                known = self._kept[city, layer] = (every, _Points(*mercator(lon, lat), own))
-            self._kept.move_to_end((city, layer))
+                known = self._kept[city, layer, area] = (every, _Points(*mercator(lon, lat), own))
+            self._kept.move_to_end((city, layer, area))
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return known[1]
@@ -74,16 +78,24 @@ def _is_of(site: Site, layer: str) -> bool:
     return not kinds or site.attributes.get(kind_column(site.dataset)) in kinds
 
 
+def _is_in(site: Site, area: Area | None) -> bool:
+    if area is None or area.level == "city":
+        return True
+    if area.level == "zone":
+        return area.id in site.zone_ids
+    return area.id == (site.district_id if area.level == "district" else site.township_id)
+
+
 def make_tiles_router(queries: Queries, packs: Mapping[str, Pack]) -> APIRouter:
     """The route of the tiles."""
     router, tiles = APIRouter(include_in_schema=False), Tiles(queries, packs)
 
     @router.get("/tiles/{city}/{layer}/{z}/{x}/{y}.mvt")
-    async def tile(request: Request, city: str, layer: str, z: int, x: int, y: int) -> Response:
+    async def tile(request: Request, city: str, layer: str, z: int, x: int, y: int, area: str = "") -> Response:
         if not 0 <= z <= MOST_ZOOM or not (0 <= x < 2**z and 0 <= y < 2**z):
             return Response(orjson.dumps({"message": f"no tile {z}/{x}/{y}"}), 404, media_type="application/json")
         try:
-            body = await run_in_threadpool(tiles.tile, city, layer, z, x, y)
+            body = await run_in_threadpool(tiles.tile, city, layer, z, x, y, area)
         except UnknownId as error:
             return Response(orjson.dumps({"message": error.message}), 404, media_type="application/json")
         return cached(request, body, media_type="application/vnd.mapbox-vector-tile", max_age_s=MAX_AGE_S)

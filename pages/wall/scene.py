@@ -25,7 +25,7 @@ from components.maps import city_map, frame
 from components.maps import style as map_style
 from components.states import empty
 from components.wall import frame as wall_frame
-from components.wall import maps, plan, tiles, trend
+from components.wall import maps, moment, plan, tiles, trend
 from components.wall.size import Viewing, root_css, viewing_of
 from data_pipeline.cities import Area
 from data_pipeline.cities.wall import DOT_LAYERS, DRAWN_LAYERS, SIZE_CLASSES, Scene, Tile, WallFile
@@ -34,7 +34,7 @@ from data_pipeline.metrics import Metric
 from data_pipeline.metrics import metric as metric_of
 from data_pipeline.queries.types import Card, Reading
 from pages import Page, PageRequest, View, overview
-from pages.serving import basemap, shell
+from pages.serving import basemap, overlays, replay, shell
 
 log = logging.getLogger(__name__)
 MAX_EVENTS, MAX_TARGETS = 60, 40
@@ -135,6 +135,7 @@ def build(request: PageRequest) -> View:
                                 **{"aria-label": t("overview.ticker", lang)}), className="wall-foot"),
         ],
         className=f"wall wall-{scene.id}",
+        **({"data-replay-hours": str(scene.replay_hours), "data-hour-ms": str(scene.hour_ms)} if scene.replay_hours else {}),
     )  # fmt: skip
     return View(title, body, key=f"wall-{city.id}-{scene.id}-{lang}-{size}", is_bare=True, root_size=size)
 
@@ -241,9 +242,17 @@ def _targets(wall: Wall, tile: Tile) -> Any:
     return plan.target_rows(ordered[:MAX_TARGETS], overview.departments(request), request.lang, request.today)
 
 
+def _moment(wall: Wall, tile: Tile) -> Any:
+    """Which of the hours played is shown; in the present that none has come yet."""
+    request = wall.request
+    past = request.past
+    ends = replay.moments("hour", wall.scene.replay_hours or 1, None, past.live_utc if past else request.now_utc, request.city)
+    return moment.moment(past.at_utc if past else None, ends, request.city.tz, request.lang)
+
+
 MAKERS: dict[str, Callable[[Wall, Tile], Any]] = {
     "figures": _figures, "trend": _trend, "ranking": _ranking, "exceptions": _exceptions, "events": _events,
-    "plan": _plan, "targets": _targets,
+    "plan": _plan, "targets": _targets, "moment": _moment,
 }  # fmt: skip
 
 
@@ -270,21 +279,22 @@ def _map_parts(wall: Wall, tile: Tile) -> tuple[dict[str, Any], Any, str]:
     areas = _compared(wall, tile)
     readings = _by_area(wall, tile, metric, areas)
     level = areas[0].level if areas else "city"
+    together = request.alike(readings, wall.area(tile).id, level)
     places = [city_map.Place(a.id, request.name(a), *a.centroid) for a in areas if a.centroid]
     events = q.events(city.id, limit=MAX_EVENTS) if "events" in tile.layers else []
     base = basemap.base_map(request)
     figure = city_map.map_figure(base, city.layer_of(level) or "outline", places, readings, metric, request.theme, lang,
-                                 events=events, revision=f"wall-{city.id}-{wall.scene.id}", switched=_switched(base, level, tile))  # fmt: skip
+                                 events=events, revision=f"wall-{city.id}-{wall.scene.id}", switched=_switched(base, level, tile), together=together)  # fmt: skip
     if "weak" in tile.layers:
-        figure = weak.with_patches(figure, q.weak_patches_geojson(city.id), request.theme)
+        figure = weak.with_patches(figure, overlays.weak_url(request), request.theme)
     for dataset in DOT_LAYERS:
         if dataset in tile.layers:
             figure = maps.with_dots(figure, q.sites(city.id, dataset), request.theme)
-    scale = city_map.classes(metric, readings, request.theme, lang)
-    unit = t(f"unit.{metric.unit}", lang) if metric.thresholds else formats.alike([r.value for r in readings], metric.unit, metric.decimals, lang)[1]
+    scale = city_map.classes(metric, together, request.theme, lang)
+    unit = t(f"unit.{metric.unit}", lang) if metric.thresholds else formats.alike([city_map.largest(together)], metric.unit, metric.decimals, lang)[1]
     words = maps.title(metric, lang, unit)
     label = t("map.label", lang, city=request.name(city), metric=pick(metric.name_zh, metric.name_en, lang))
-    return maps.legible(figure), maps.legend(scale, readings, metric, words, lang), label
+    return maps.legible(figure), maps.legend(scale, together, metric, words, lang), label
 
 
 def _switched(base: map_style.BaseMap, level: str, tile: Tile) -> str:

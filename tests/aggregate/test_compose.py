@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,10 +15,11 @@ sqlglot = pytest.importorskip("sqlglot", reason="sqlglot stands in tests/require
 
 GROUPS = grouped(list(metrics().values()))
 WINDOWS = {
-    "present": Window("420700", date(2026, 1, 1), date(2026, 2, 1)),
+    "present": Window("420700", date(2026, 1, 1), date(2026, 2, 1), ZoneInfo("Asia/Shanghai")),
     "as known, one area": Window(
-        "420700", date(2026, 1, 1), date(2026, 2, 1), datetime(2026, 1, 15), ("420700", "420702")
+        "420700", date(2026, 1, 1), date(2026, 2, 1), ZoneInfo("Asia/Shanghai"), datetime(2026, 1, 15), ("420700", "420702")
     ),
+    "where clocks change": Window("420700", date(2025, 1, 1), date(2026, 1, 1), ZoneInfo("America/New_York")),
 }
 
 

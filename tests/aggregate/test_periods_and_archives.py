@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import polars as pl
+import pytest
 from toy import NOW, toy_city, toy_pack
 
 from data_pipeline.aggregate.status import due_n
 from data_pipeline.store.lake import Lake
+from data_pipeline.times import to_local
 
 
 def test_a_record_counts_on_the_local_day_not_the_utc_day(empty_lake: Lake) -> None:
@@ -38,6 +42,38 @@ def test_a_repeated_local_hour_stays_two_hours_and_its_day_has_25(empty_lake: La
         assert hours.height == 25
         day = toy.value("charging.energy_kwh", "toy", "day", datetime(2025, 10, 25, 22))
         assert day is not None and (day["numerator"], day["reported_n"], day["expected_n"]) == (25.0, 25, 25)
+
+
+NEW_YORK = "America/New_York"
+# closed in the last hour of the day clocks went back, and in the first hour of the day after they went forward
+CLOSED = {
+    "autumn": (datetime(2025, 11, 1, 12), datetime(2025, 11, 2, 23, 30), date(2025, 11, 2)),
+    "spring": (datetime(2025, 3, 8, 12), datetime(2025, 3, 10, 0, 30), date(2025, 3, 10)),
+    "between": (datetime(2025, 6, 1, 12), datetime(2025, 6, 2, 0, 30), date(2025, 6, 2)),
+}
+
+
+@pytest.mark.parametrize(("received", "closed", "counts_on"), CLOSED.values(), ids=CLOSED)
+def test_a_case_counts_on_the_local_day_it_was_closed_also_across_a_change_of_clocks(
+    empty_lake: Lake, received: datetime, closed: datetime, counts_on: date
+) -> None:
+    tz = ZoneInfo(NEW_YORK)
+    with toy_city(empty_lake, toy_pack(timezone=NEW_YORK)) as toy:
+        row = {"request_id": "r", "area_id": "east", "created_at": received, "status": "open"}
+        toy.deliver("service_requests", [row])
+        done = row | {"closed_at": closed, "due_at": closed, "responded": True, "status": "closed"}
+        toy.deliver("service_requests", [done], NOW + timedelta(hours=1))
+        found = toy.readings().filter(pl.col("grain") == "day", pl.col("area_id") == "toy")
+        days = {metric: [to_local(start, tz).date() for start in part["period_start_utc"]]
+                for (metric,), part in found.group_by("metric")}  # fmt: skip
+        assert days["services.median_close_hours"] == [counts_on]  # computed anew
+        assert days["services.responded_share"] == [counts_on]  # sums
+        assert days["services.on_time_share"] == [counts_on]  # by the day due
+        backlog = toy.lake.frame(
+            "SELECT period_start_utc, numerator FROM readings WHERE metric = 'services.backlog_n' AND area_id = 'toy'"
+            " ORDER BY period_start_utc"
+        )
+        assert [(to_local(at, tz).date(), n) for at, n in backlog.rows()] == [(received.date(), 1.0), (counts_on, 0.0)]
 
 
 def test_reports_are_expected_only_from_sites_in_service_on_the_day(empty_lake: Lake) -> None:

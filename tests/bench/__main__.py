@@ -188,7 +188,7 @@ def composed_only(lake: Lake, pack: Pack, days: set[date], only: set[str] | None
     """The composed SQL of the dataset's metrics (or `only` these) over all areas, nothing stored."""
     engine, areas = DuckEngine(lake), areas_of(pack)
     for group in grouped([m for m in metrics().values() if m.dataset == "road_speeds" and (only is None or m.id in only)]):
-        engine.run(compose(group, Window(pack.id, min(days), max(days) + timedelta(days=1))), areas)
+        engine.run(compose(group, Window(pack.id, min(days), max(days) + timedelta(days=1), pack.tz)), areas)
 
 
 def register(pack) -> pl.DataFrame:  # noqa: ANN001

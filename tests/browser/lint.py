@@ -13,7 +13,7 @@ CONTRAST, CONTRAST_LARGE = 4.5, 3.0
 # words of a Chinese page that are Latin by nature: units, codes of standards, formats, names of the trade
 UNITS = "kWh MWh GWh MW GW kW MVA km mm cm dB dBm Mbps Mbit Gbps min mg µg μg ha kg hPa mol veh"
 CODES = "PM GB HJ JT JTG YD CJJ DB TTI AQI RSRP RSRQ SINR MR NO SO CO COD pH NTU CNY RMB GDP ID TOPSIS AHP H3 Leq Ldn SS LNG CPU vCPU PUE IT II III IV"
-FORMATS = "CSV JSON TOML SQL API XLSX GeoJSON GeoPackage Parquet Excel UTC OpenAPI HTTP ETag WGS GCJ BD CGCS EPSG PNG SVG SHA SDMX Esc"
+FORMATS = "PDF CSV JSON TOML SQL API XLSX GeoJSON GeoPackage Parquet Excel UTC OpenAPI HTTP ETag WGS GCJ BD CGCS EPSG PNG SVG SHA SDMX Esc"
 SOURCES = "OpenStreetMap ODbL Tianditu CC BY CN GitHub BSD Clause MIT Apache City Brain English EN"
 LATIN = frozenset(" ".join((UNITS, CODES, FORMATS, SOURCES)).split())
 # what is quoted as it came: file names, addresses, hashes, ids with a digit, a column or a rule of a contract

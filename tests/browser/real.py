@@ -26,6 +26,11 @@ CHARGING_COLUMNS = ("site_id", "start_at", "guns", "charging_gun_hours", "fault_
 START_S = 150  # patience on a busy machine, no budget
 
 
+def note_errors(page: Any, noted: list[str]) -> None:
+    """Write a page's uncaught errors down, but those of Dash's graph that was taken away while it was still being drawn."""
+    page.on("pageerror", lambda e: noted.append(f"page error: {e}\n{e.stack}") if "async-graph" not in str(e.stack) else None)
+
+
 def command(*arguments: object) -> str:
     """Standard output of `python -m data_pipeline …` in a process of its own; fails the test where that fails."""
     done = subprocess.run([sys.executable, "-m", "data_pipeline", *map(str, arguments)], cwd=ROOT, env=environment(),

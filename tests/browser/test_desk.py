@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from fake_store import FakeStore
 
+from tests.browser.real import note_errors
+
 pytestmark = pytest.mark.browser
 WAIT_MS = 60_000
 
@@ -29,7 +31,7 @@ def page(browser: Any) -> Iterator[Any]:
     made = context.new_page()
     made.set_default_timeout(WAIT_MS)
     made.problems = []
-    made.on("pageerror", lambda error: made.problems.append(str(error)))
+    note_errors(made, made.problems)
     yield made
     context.close()
 
@@ -41,7 +43,7 @@ def fresh(page: Any, desk: Any) -> Iterator[None]:
     page.goto(f"{desk.url}/data")
     page.evaluate("localStorage.clear(); sessionStorage.clear()")
     yield
-    assert [p for p in page.problems if "async-graph.js" not in p] == []
+    assert page.problems == []
 
 
 def test_a_slash_opens_the_search_and_enter_goes_to_the_first_hit(page: Any) -> None:
@@ -81,13 +83,25 @@ def test_a_figure_is_watched_from_its_drawer_and_by_key_and_the_list_survives_a_
     assert len(page.evaluate("JSON.parse(localStorage.watch)")) == 1
 
 
+TOOLS = ".chart-tools:has(#v-area-course-tools)"
+
+
+def renewed(page: Any, desk: Any) -> None:
+    """A snapshot with other figures comes, and the chart says so."""
+    line = page.inner_text("#v-area-course-tools")
+    desk.queries.commit()
+    page.wait_for_function("line => document.getElementById('v-area-course-tools').textContent !== line", arg=line)
+
+
 def test_a_chart_leaves_as_picture_with_its_source_line_and_font_and_as_rows(page: Any, desk: Any, tmp_path: Path) -> None:
     page.goto(f"{desk.url}/district/420704?metric=traffic.tti")
     page.wait_for_selector("#v-area-course .main-svg")
     kept = {}
-    for kind, button in (("svg", "[data-do=picture-svg]"), ("png", "[data-do=picture-png]"), ("csv", "a[href*='figure.csv']"), ("xlsx", "a[href*='figure.xlsx']")):
-        with page.expect_download() as coming:  # the menu may close under the hand when figures renew themselves
-            page.dispatch_event(f"#v-area-course-tools {button}", "click")
+    for kind in ("svg", "png", "csv", "xlsx"):
+        if not page.locator(f"{TOOLS} .chart-menu[open]").count():  # a picture closes its menu, a file leaves it open
+            page.click(f"{TOOLS} .chart-menu > summary")
+        with page.expect_download() as coming:
+            page.click(f"#v-area-course-tools-{kind}")
         coming.value.save_as(tmp_path / f"chart.{kind}")
         kept[kind] = (tmp_path / f"chart.{kind}").read_bytes()
     svg = ElementTree.fromstring(kept["svg"])
@@ -97,14 +111,30 @@ def test_a_chart_leaves_as_picture_with_its_source_line_and_font_and_as_rows(pag
     assert kept["csv"].decode("utf-8-sig").startswith("区域,") and kept["xlsx"][:2] == b"PK"
 
 
-def test_the_table_behind_a_chart_holds_its_points(page: Any, desk: Any) -> None:
+def test_a_menu_stays_open_under_the_hand_while_figures_renew_themselves(page: Any, desk: Any) -> None:
     page.goto(f"{desk.url}/district/420704?metric=traffic.tti")
     page.wait_for_selector("#v-area-course .main-svg")
-    page.click("#v-area-course-tools .chart-table > summary")
-    page.wait_for_selector("#v-area-course-tools tbody tr")  # the browser tells of the opening after the click
+    page.click(f"{TOOLS} .chart-menu > summary")
+    page.evaluate("() => { document.getElementById('v-area-course-tools-csv').held = true; }")
+    renewed(page, desk)
+    assert page.locator(f"{TOOLS} .chart-menu[open]").count() == 1
+    assert page.evaluate("() => document.getElementById('v-area-course-tools-csv').held"), "the very button the hand is on"
+    with page.expect_download() as coming:
+        page.click("#v-area-course-tools-csv")
+    assert coming.value.suggested_filename.endswith(".csv")
+
+
+def test_the_table_behind_a_chart_holds_its_points_and_follows_them(page: Any, desk: Any) -> None:
+    page.goto(f"{desk.url}/district/420704?metric=traffic.tti")
+    page.wait_for_selector("#v-area-course .main-svg")
+    page.click(f"{TOOLS} .chart-table > summary")
+    page.wait_for_selector(f"{TOOLS} tbody tr")  # the browser tells of the opening after the click
     points = page.evaluate("document.querySelector('#v-area-course-graph .js-plotly-plot').data.filter(t => t.hoverinfo !== 'skip').pop().x.length")
-    assert page.locator("#v-area-course-tools tbody tr").count() == points > 60
-    assert page.locator("#v-area-course-tools thead th").all_inner_texts() == ["时间", "鄂州市", "鄂城区"]
+    assert page.locator(f"{TOOLS} tbody tr").count() == points > 60
+    assert page.locator(f"{TOOLS} thead th").all_inner_texts() == ["时间", "鄂州市", "鄂城区"]
+    rows = page.inner_text(f"{TOOLS} tbody")
+    renewed(page, desk)
+    page.wait_for_function("([tools, rows]) => document.querySelector(tools + ' .chart-table[open] tbody').innerText !== rows", arg=[TOOLS, rows])
 
 
 def test_the_theme_follows_the_system_until_one_is_chosen_and_the_choice_stays(page: Any, desk: Any) -> None:
@@ -134,7 +164,10 @@ def test_paper_is_light_without_controls_and_says_its_source(page: Any, desk: An
     assert ground != page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()")
 
 
-def test_two_maps_of_a_comparison_move_together(page: Any, desk: Any) -> None:
+VIEWS = "() => window.maps.map(m => [m.getCenter().lng, m.getCenter().lat, m.getZoom()])"
+
+
+def test_two_maps_of_a_comparison_move_together_under_the_hand(page: Any, desk: Any) -> None:
     page.goto(f"{desk.url}/compare?show=dates")
     page.wait_for_function("""() => {
       const maps = [...document.querySelectorAll('.compare-maps .js-plotly-plot')].map(p => window.cityBrainExport.mapOf(p)).filter(Boolean);
@@ -144,14 +177,29 @@ def test_two_maps_of_a_comparison_move_together(page: Any, desk: Any) -> None:
     # a map that is still being drawn takes its first view, not the hand's
     page.wait_for_function("() => window.maps.every(m => m.loaded() && !m.isMoving())")
     page.wait_for_timeout(2000)
+    page.locator(".compare-map .map-graph").first.scroll_into_view_if_needed()
+
+    def settled() -> list[list[float]]:
+        page.wait_for_timeout(600)
+        page.wait_for_function("() => window.maps.every(m => !m.isMoving())")
+        page.wait_for_timeout(600)  # and what the graphs make of the new view
+        return page.evaluate(VIEWS)
+
     for moved, follows in ((0, 1), (1, 0)):
-        wanted = page.evaluate("n => window.maps[n].getZoom()", follows) + 0.5
-        # as a hand's gesture reaches the map
-        page.evaluate("""n => { const map = window.maps[n], at = map.getCenter();
-          map.jumpTo({center: [at.lng + 0.05, at.lat - 0.03], zoom: map.getZoom() + 0.5}, {originalEvent: new MouseEvent("mousemove")}); }""", moved)
-        views = page.evaluate("() => window.maps.map(m => [m.getCenter().lng, m.getCenter().lat, m.getZoom()])")
-        assert views[follows] == pytest.approx(views[moved], abs=1e-9)
-        assert views[follows][2] == pytest.approx(wanted, abs=1e-6)
+        box = page.locator(".compare-map .map-graph").nth(moved).bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        before = settled()
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 70, y + 40, steps=10)
+        page.mouse.up()
+        dragged = settled()
+        assert dragged[moved][0] < before[moved][0] - 0.005 and dragged[moved][1] > before[moved][1] + 0.002, "the map went with the hand"
+        assert dragged[follows] == pytest.approx(dragged[moved], abs=1e-6)
+        page.mouse.wheel(0, -300)
+        zoomed = settled()
+        assert zoomed[moved][2] > dragged[moved][2] + 0.1
+        assert zoomed[follows] == pytest.approx(zoomed[moved], abs=1e-6)
 
 
 def test_arrow_keys_walk_through_a_list(page: Any, desk: Any) -> None:

@@ -16,7 +16,7 @@ from data_pipeline.home import Home
 from data_pipeline.metrics import metric as metric_of
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.lock import holder
-from tests.browser.real import Child, Web, command, copy_of, corrected_hour
+from tests.browser.real import Child, Web, command, copy_of, corrected_hour, note_errors
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_
     context.set_default_timeout(90_000)
     page = context.new_page()
     problems: list[str] = []
-    page.on("pageerror", lambda e: problems.append(str(e)))
+    note_errors(page, problems)
     page.goto(f"{running.web.url}/?city={CITY}")
     page.wait_for_selector(NUMBER, timeout=60_000)
     page.wait_for_function("() => document.querySelector('#connection').className.includes('is-connected')", timeout=60_000)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from fake_queries import FakeQueries
 
 from data_pipeline.metrics import metrics
+from tests.browser.real import note_errors
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +46,7 @@ def page(browser: Any) -> Iterator[Any]:
     context.set_default_timeout(90_000)
     page = context.new_page()
     page.problems, page.requests = [], []
-    page.on("pageerror", lambda e: page.problems.append(str(e)))
+    note_errors(page, page.problems)
     page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
     page.on("request", lambda r: page.requests.append(r.url))
     yield page
@@ -149,6 +152,18 @@ def test_a_view_the_user_chose_on_the_map_outlives_a_snapshot(page: Any, site: A
     site.queries.commit()
     page.wait_for_timeout(1200)
     assert map_state(page, "map.getZoom()") == pytest.approx(zoom, abs=0.01)
+
+
+def test_just_after_midnight_the_periods_of_yesterday_fit_their_cards(page: Any, site_class: Any) -> None:
+    late = site_class(FakeQueries(now=datetime(2026, 11, 22, 16, 12), built=("420700",)))  # 00:12 in the city
+    try:
+        page.set_viewport_size({"width": 1366, "height": 768})
+        opened(page, late.url)
+        said = page.eval_on_selector_all(".kpi-period", "spans => spans.map(span => [span.textContent, span.title])")
+        assert any(word.startswith("11月22日 23:") and title.startswith(word + "–") for word, title in said)
+        assert page.evaluate(CUT_REGIONS) == []
+    finally:
+        late.stop()
 
 
 def test_a_click_on_a_figure_opens_its_provenance_and_escape_returns(page: Any, still_site: Any) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.browser.lint import lint
-from tests.browser.real import sampled
+from tests.browser.real import note_errors, sampled
 
 pytestmark = pytest.mark.browser
 
 WAIT_MS = 60_000
+ROWS = ".target-table tbody tr:not(.group-head)"
 PAGES = ("/plan", "/plan/target/ez-terminals", "/plan/projects", "/plan/systems", "/plan/departments", "/plan/department/市经信局")
 SIZES = ((1920, 1080, "?theme=light"), (1366, 768, "?lang=en"), (390, 844, ""))
 # names of statistics and networks that a Chinese page quotes
@@ -31,7 +32,7 @@ def context(browser: Any) -> Iterator[Any]:
 def page(context: Any) -> Iterator[Any]:
     opened = context.new_page()
     opened.faults = []
-    opened.on("pageerror", lambda e: opened.faults.append(str(e)))
+    note_errors(opened, opened.faults)
     yield opened
     assert opened.faults == []
     opened.close()
@@ -44,19 +45,19 @@ def open_(page: Any, url: str) -> Any:
 
 
 def listed(page: Any) -> list[str]:
-    return page.eval_on_selector_all(".target-table tbody tr", "rows => rows.map(r => r.className)")
+    return page.eval_on_selector_all(ROWS, "rows => rows.map(r => r.className)")
 
 
 def test_a_count_a_list_and_a_heading_narrow_and_sort_through_the_address(page: Any, still_site: Any) -> None:
     open_(page, still_site.url + "/plan")
     assert len(listed(page)) == 78
     page.click(".count.is-stalled")
-    page.wait_for_function("() => document.querySelectorAll('.target-table tbody tr:not(.is-stalled)').length === 0")
+    page.wait_for_function("() => document.querySelectorAll('.target-table tbody tr:not(.is-stalled, .group-head)').length === 0")
     assert "status=stalled" in page.url and 0 < len(listed(page)) < 78
     page.select_option("select[name=domain]", "health")
     page.wait_for_function("() => location.search.includes('domain=health')")
     page.click("text=清除筛选")
-    page.wait_for_function("() => document.querySelectorAll('.target-table tbody tr').length === 78")
+    page.wait_for_function(f"() => document.querySelectorAll('{ROWS}').length === 78")
     page.click("th.c-name a")
     page.wait_for_function("() => location.search.includes('sort=name')")
     page.wait_for_selector("th.c-name[aria-sort=ascending]")
@@ -95,6 +96,21 @@ def test_a_mark_of_the_overview_leads_to_its_target(page: Any, still_site: Any) 
     page.click(".plan-group.is-stalled .plan-mark >> nth=0")
     page.wait_for_selector(".verdict .status-mark.is-stalled")
     assert "/plan/target/" in page.url
+
+
+def test_on_a_phone_the_worst_are_seen_and_the_rest_is_a_tap_away(page: Any, still_site: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_(page, still_site.url + "/plan")
+    seen = f"() => [...document.querySelectorAll('{ROWS}')].filter(r => r.offsetHeight).map(r => r.className)"
+    first = page.evaluate(seen)
+    assert first and set(first) == {"is-stalled"}
+    assert page.evaluate("document.documentElement.scrollHeight") < 8000
+    page.click(".fold-head:has-text('已完成')")
+    assert set(page.evaluate(seen)) == {"is-stalled", "is-done"}
+    page.click(".fold-head:has-text('停滞')")
+    assert set(page.evaluate(seen)) == {"is-done"}
+    page.set_viewport_size({"width": 1366, "height": 768})
+    assert len(page.evaluate(seen)) == 78
 
 
 @pytest.mark.screens

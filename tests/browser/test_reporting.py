@@ -102,6 +102,29 @@ def test_report_review_accept_moves_the_figure_and_says_who_and_when(web: Web, p
     assert date.today().isoformat()[:4] in shown and "report" in shown and "review" in shown
 
 
+def test_a_correction_begins_with_what_was_said_and_the_old_figure_stays(web: Web, person: Any) -> None:
+    author = person("report")
+    author.goto(address(web, show="entries"))
+    author.click(".entry.is-accepted .button:has-text('更正')")
+    author.wait_for_selector(".report-panel form")
+    assert author.input_value("input[name=value]") == "51"
+    author.fill("input[name=value]", "50")
+    author.fill("textarea[name=reason]", "其中 1 家重复统计")
+    author.click(".report-panel form button")
+    author.wait_for_selector(".form-answer.is-warn li")
+    author.check("input[name=confirmed]")
+    author.click(".report-panel form button")
+    author.wait_for_selector(".form-answer.is-good")
+    reviewer = person("review")
+    reviewer.goto(address(web, show="queue"))
+    reviewer.click("button[value=accept]")
+    reviewer.wait_for_selector("text=没有待审核的填报")
+    reviewer.goto(f"{web.url}/plan/target/{TARGET}?city={CITY}")
+    reviewer.wait_for_selector(".reports-table")
+    said = reviewer.inner_text(".reports-table")
+    assert "50 家" in said and "51 家" in said and "已被更正" in said
+
+
 def test_a_viewer_sees_what_is_due_but_no_form_and_where_to_choose_a_role(web: Web, person: Any) -> None:
     viewer = person("view")
     viewer.goto(address(web, item=TARGET))

@@ -29,7 +29,8 @@ SIZES = ((3840, 2160), (1920, 1080), (1366, 768), PHONE)
 PAGES = ("/", "/?metric=charging.energy_kwh", "/?metric=environment.pm25", "/?metric=coverage.composite_share",
          "/district/420703", "/district/420704101", "/district/420704401", "/site/{charging}", "/site/{air}",
          "/data", "/data?show=deliveries", "/data?show=quarantine", "/data?show=layers", "/events", "/login", "/api/docs",
-         "/domain", "/domain/coverage", "/domain/traffic", "/domain/environment", "/domain/livelihood?view=3d", "/served", "/manual",
+         "/domain", "/domain/coverage", "/domain/traffic", "/domain/environment", "/domain/livelihood?view=3d",
+         "/domain/services?heat=request_heat", "/domain/energy?heat=charging_heat", "/served", "/manual",
          "/manual/traffic.tti")  # fmt: skip
 # scenes of the wall, at the sizes of walls; a wall has no daylight
 WALL_SIZES = ((1920, 1080), (3840, 2160), (5760, 1080), (6656, 1792), (7680, 2160))
@@ -73,7 +74,7 @@ def matrix() -> list[Shot]:
 
 SAMPLE = [
     Shot("/", (1920, 1080), "zh"), Shot("/", (1366, 768), "en", "light"), Shot("/district/420703", (1366, 768), "zh"),
-    Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"), Shot("/data", (1366, 768), "en"),
+    Shot("/site/{charging}", (1920, 1080), "en"), Shot("/events", (390, 844), "zh"),
     Shot("/scene/overview", (1920, 1080), "zh"), Shot("/scene/environment", (1920, 1080), "en"),
     Shot("/domain/coverage", (390, 844), "zh"), Shot("/domain/livelihood?view=3d", (1366, 768), "en"),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from tests.browser.lint import lint
-from tests.browser.real import ROOT, Web
+from tests.browser.real import ROOT, Web, note_errors
 from tests.browser.test_screens import settle
 from tests.real.test_shenzhen import commands
 from tests.real.town import run
@@ -41,7 +41,7 @@ def page(browser: Any) -> Iterator[Any]:
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.problems = []
-    page.on("pageerror", lambda e: page.problems.append(str(e)))
+    note_errors(page, page.problems)
     yield page
     context.close()
 

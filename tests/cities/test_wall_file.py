@@ -69,6 +69,28 @@ def test_what_a_scene_may_not_be_is_named(changes: dict, words: str) -> None:
     assert words in problems(**changes)
 
 
+MOMENT = {"id": "hour", "kind": "moment"}
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"replay_hours": 24, "dwell_s": 60}, "replay_hours needs one tile of kind 'moment', there are 0"),
+    ({"grid": {"standard": ["key map hour"]}, "tiles": [*TILES, MOMENT]}, "tile 'hour': kind 'moment' stands in scenes with replay_hours only"),
+    ({"replay_hours": 24, "dwell_s": 60, "grid": {"standard": ["key map hour"], "wide": ["key map map"]}, "tiles": [MOMENT, *TILES]}, "grid 'wide': tile 'hour' of kind 'moment' is missing"),
+    ({"replay_hours": 24, "dwell_s": 60, "grid": {"standard": ["key map hour"]}, "tiles": [*TILES, MOMENT]}, "must be one of the first two, which small screens show"),
+    ({"replay_hours": 24, "dwell_s": 29, "grid": {"standard": ["hour key map"]}, "tiles": [MOMENT, *TILES]}, "dwell_s 29 is too short for 24 hours, at least 30"),
+    ({"replay_hours": 32}, "replay_hours"),
+    ({"replay_hour": 24}, "did you mean 'replay_hours'?"),
+])  # fmt: skip
+def test_a_scene_that_plays_the_past_says_so_on_every_screen_and_gives_each_hour_its_time(changes: dict, words: str) -> None:
+    assert words in problems(**changes)
+
+
+@pytest.mark.parametrize("city", load_packs())
+def test_every_built_in_city_plays_its_last_24_hours(city: str) -> None:
+    played = [s for s in load_packs()[city].wall().scenes if s.replay_hours]
+    assert [(s.replay_hours, s.hour_ms) for s in played] == [(24, 3000)]  # 78 s less the 6 s of the last hour, by 24
+
+
 def test_a_figure_the_city_has_not_is_named_with_the_one_that_may_be_meant() -> None:
     wall = WallFile.model_validate({"scenes": [scene(tiles=[{**TILES[0], "metrics": ["trafic.tti", "energy.load_mw"]}, {**TILES[1], "area": "420799", "level": "zone"}])]})
     found = "\n".join(wall_problems(wall, ["traffic.tti"], metrics(), {"420700": "city", "420702": "district"}))

@@ -104,6 +104,8 @@ def test_periods_are_told_on_the_citys_clock() -> None:
     quarter = replace(READING, grain="quarter", period_start_utc=datetime(2026, 9, 30, 16))
     assert formats.period(READING, TZ, "zh", NOW) == "08:00–09:00"
     assert formats.period(READING, TZ, "zh", datetime(2026, 11, 23, 2)) == "11月22日 08:00–09:00"
+    assert formats.period(READING, TZ, "zh", datetime(2026, 11, 23, 2), brief=True) == "11月22日 08:00"
+    assert formats.period(READING, TZ, "zh", NOW, brief=True) == "08:00–09:00"
     assert formats.period(day, TZ, "zh", NOW) == "11月21日"
     assert formats.period(quarter, TZ, "en", NOW) == "2026 Q4"
 
@@ -126,3 +128,10 @@ def test_a_sum_over_an_open_day_is_called_so_far() -> None:
     today = replace(READING, grain="day", is_open=True)
     assert formats.period_words(today, TZ, "zh", NOW, so_far=True) == "今日累计"
     assert formats.period_words(replace(today, is_open=False), TZ, "zh", NOW, so_far=True) == "11月22日"
+
+
+def test_a_period_before_a_figure_exists_says_why_it_is_empty() -> None:
+    empty = replace(READING, metric="environment.aqi_hourly", value=None, status="missing", n=0)
+    early = replace(empty, period_start_utc=datetime(2026, 2, 28, 15))  # 23:00 of the last day of February
+    assert "2012 版小时报" in formats.status_words(early, TZ, "zh")[0] and "2026-03-01" in formats.status_words(early, TZ, "en")[0]
+    assert formats.status_words(replace(empty, period_start_utc=datetime(2026, 2, 28, 16)), TZ, "zh") == ["本期无上报"]

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from components.i18n import LANGS, catalogue, t
+from components.i18n import LANGS, catalogue, fill, t
 from data_pipeline.errors import UnknownId
 from data_pipeline.metrics import Unit, metrics
 from data_pipeline.times import GRAINS
@@ -58,6 +58,19 @@ def test_every_unit_grain_and_domain_has_a_word(lang: str) -> None:
 
 def test_english_holds_no_chinese_but_names_of_what_stands_in_chinese() -> None:
     assert {k for k, v in catalogue("en").items() if CHINESE.search(v)} <= {"nav.other_lang", "login.hint_open"}
+
+
+def test_a_count_of_one_takes_the_singular() -> None:
+    assert [fill("{n} {n:project is|projects are} late", {"n": n}) for n in (1, 2, 0)] == ["1 project is late", "2 projects are late", "0 projects are late"]
+    assert t("ledger.late_days", "en", n=1) == "1 day late"
+    assert t("ledger.late_days", "en", n=12) == "12 days late"
+
+
+def test_no_english_text_counts_one_in_the_plural() -> None:
+    nouns = "days|projects|systems|targets|rows|entries|files|columns|months|trials|values"
+    never_one = {"ledger.best", "served.heavy", "reports.find.file_members"}  # twelve or three months, more than ten systems, 10,000 files
+    found = {k for k, v in catalogue("en").items() if re.search(rf"\{{n\}} (more |blocked |consecutive )?({nouns})\b", v)}
+    assert found == never_one
 
 
 def test_an_unknown_key_names_near_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from ledger_rows import ON, row_of
@@ -97,6 +98,37 @@ def test_a_direction_is_text_and_never_a_drawing() -> None:
     assert "c-path" not in str(tree.children.children[1])
 
 
+def groups_of(rows: list[LedgerTarget], sort: str = "status") -> list[tuple[str, str, int]]:
+    """(heading, open, rows) of each part of a list."""
+    found = []
+    for body in listing.target_table(rows, {}, axis_of(rows, ON), WORDS, sort=sort).children.children[1:]:
+        heads = [tr for tr in body.children if getattr(tr, "className", "") == "group-head"]
+        found.append(("".join(texts(heads)), body.to_plotly_json()["props"].get("data-open", "true"), len(body.children) - len(heads)))
+    return found
+
+
+def test_a_long_list_has_a_part_for_each_status_and_the_worst_is_open() -> None:
+    rows = [named(row_of(status), f"{status}{n}") for status in ("stalled", "catching_up", "done") for n in range(5)]
+    assert groups_of(rows) == [("停滞5", "true", 5), ("追赶5", "false", 5), ("已完成5", "false", 5)]
+
+
+def test_a_long_list_in_another_order_folds_what_follows_the_first_rows() -> None:
+    rows = [named(row_of(status), f"{status}{n}") for status in ("stalled", "done") for n in range(10)]
+    assert groups_of(rows, "name") == [("", "true", listing.UNFOLDED), (f"其余 {20 - listing.UNFOLDED} 项", "false", 20 - listing.UNFOLDED)]
+
+
+def test_a_short_list_is_whole() -> None:
+    rows = [named(row_of(status), status) for status in STATUSES]
+    assert groups_of(rows) == [("", "true", len(STATUSES))]
+
+
+def test_filters_narrow_together_and_are_told_in_words() -> None:
+    rows = [named(row_of("stalled"), "a"), named(row_of("stalled"), "b", deadline=""), named(row_of("done"), "c")]
+    only = {"status": "stalled", "deadline": "none", "kind": ""}
+    assert [r.target.target_id for r in listing.narrowed(rows, only)] == ["b"]
+    assert listing.filter_words(rows, only, {}, "zh") == ["状态 停滞", "期限 未定期限"]
+
+
 def test_counts_are_by_status_and_nothing_is_averaged() -> None:
     rows = [row_of("stalled"), row_of("done"), row_of("done")]
     said = texts(listing.status_counts(rows, "zh", "", lambda s: f"?status={s}"))
@@ -122,6 +154,27 @@ def test_the_strip_has_one_mark_a_target_in_the_order_of_the_statuses() -> None:
 def test_an_amount_keeps_the_digits_that_tell_it_from_its_promise(value: float | None, goal: float, unit: str, words: str) -> None:
     target = replace(row_of("done").target, value=goal, unit_zh=unit)
     assert ledger_words.amount(value, target, "zh") == words
+
+
+@pytest.mark.parametrize(
+    ("value", "zh", "en", "words"),
+    [(1.0, "家", "hospitals", "1 hospital"), (3.0, "家", "hospitals", "3 hospitals"), (1.0, "个", "facilities", "1 facility"),
+     (1.0, "家", "complexes", "1 complex"), (1.0, "家", "homes per district", "1 home per district"), (1.0, "家", "scenic areas", "1 scenic area"),
+     (1.0, "Gbps", "Gbps", "1 Gbps"), (1.0, "%", "% of spaces", "1 % of spaces"), (0.0, "个", "units", "0 units"), (590.0, "万方", "10,000 cubic metres", "590 × 10,000 cubic metres")],
+)  # fmt: skip
+def test_one_of_what_is_counted_is_singular(value: float, zh: str, en: str, words: str) -> None:
+    target = replace(row_of("done").target, value=value or 3.0, unit_zh=zh, unit_en=en)
+    assert ledger_words.amount(value, target, "en") == words
+
+
+def test_a_report_is_told_as_it_was_sent() -> None:
+    done = replace(row_of("done", kind="completion").last_report, stage="done", expected_on=date(2022, 6, 30))  # type: ignore[type-var]
+    assert ledger_words.said_words(done, "", "", "zh") == "完成 · 2022-06-30 完成"
+    assert ledger_words.said_words(replace(done, subject="project"), "", "", "zh") == "建成 · 2022-06-30 完成"
+    exact = replace(done, stage="", expected_on=None, value=86.125)
+    assert ledger_words.said_words(exact, "%", "%", "en") == "86.125%"
+    assert ledger_words.said_words(replace(exact, value=1.0), "家", "hospitals", "en") == "1 hospital"
+    assert ledger_words.said_words(replace(exact, value=None), "", "", "en") == "—"
 
 
 def test_money_is_in_the_documents_unit_and_in_billions_in_english() -> None:

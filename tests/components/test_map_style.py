@@ -51,3 +51,14 @@ def test_an_old_lake_is_ruled_and_not_filled_like_water_of_today():
 def test_town_names_are_in_the_language_of_the_page():
     names = [next(x for x in style(base("420700", lang), "districts", "dark")["layers"] if x["id"] == "town-name") for lang in ("zh", "en")]
     assert [n["layout"]["text-field"] for n in names] == [["get", "name_zh"], ["get", "name_en"]]
+
+
+@pytest.mark.parametrize("city", load_packs())
+def test_no_part_of_the_style_is_empty_for_plotly_would_draw_the_whole_map_anew(city):
+    def empty(value, path=""):
+        if value == {}:
+            return [path]
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return [found for key, part in inside for found in empty(part, f"{path}/{key}")]
+
+    assert empty(style(base(city), "districts", "dark")) == []

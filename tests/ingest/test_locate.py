@@ -12,7 +12,7 @@ import pytest
 
 from data_pipeline.cities import Pack, Place, load_packs
 from data_pipeline.contracts import contract
-from data_pipeline.ingest.locate import areas_by_alias, locality_of, locate_rows, offset_steps, with_local_time
+from data_pipeline.ingest.locate import areas_by_alias, locality_of, locate_rows, with_local_time
 from geo.crs import from_wgs84
 from tests.ingest.stage import CITY, hour, stage
 
@@ -164,14 +164,6 @@ def test_offset_and_local_day_follow_the_clock_of_the_city(zone: str, moments: l
     assert found["utc_offset_s"].to_list() == [int(h * 3600) for h in offsets_h]
     days = [(m + timedelta(hours=h)).date() for m, h in zip(event.to_list(), offsets_h, strict=True)]
     assert found["local_day"].to_list() == days
-
-
-def test_every_change_of_a_clock_in_thirty_years_is_found() -> None:
-    tz = ZoneInfo("America/New_York")
-    starts, offsets = offset_steps(tz, datetime(1995, 1, 1), datetime(2025, 1, 1))
-    assert len(starts) == 1 + 2 * 30  # twice a year
-    assert set(offsets) == {-18000, -14400}
-    assert datetime(2024, 3, 10, 7) in starts and datetime(2024, 11, 3, 6) in starts
 
 
 def test_rows_of_unknown_sites_can_be_replayed_once_the_register_has_come(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from components.refusal import error_words
 from data_pipeline.errors import StoreBusy, StoreError, UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.ingest import desk
@@ -74,8 +75,10 @@ def test_a_name_is_used_once_in_a_city(writer: Writer) -> None:
     one = frozen.freeze()
     with writer.commit("freeze") as commit:
         kept.record(writer.lake, one, commit.commit_seq)
-    with pytest.raises(UsageError, match="is taken"), writer.commit("again") as commit:
+    with pytest.raises(UsageError, match="is taken") as told, writer.commit("again") as commit:
         kept.record(writer.lake, one, commit.commit_seq)
+    assert told.value.code == "freeze_taken"
+    assert one.freeze_id in error_words(told.value, "zh") and "请另取名称" in error_words(told.value, "zh")
     assert len(kept.listed(writer.lake, frozen.CITY)) == 1
 
 

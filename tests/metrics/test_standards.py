@@ -77,6 +77,22 @@ def test_grades_become_the_classes_of_a_metric() -> None:
     assert [s.zh for s in metric("weather.rain_12h_max_mm").thresholds if s.at_least <= 30.0][-1] == "暴雨"
 
 
+def test_only_noise_limits_that_were_read_carry_a_figure_with_the_standards_name() -> None:
+    checked = {area.id: area.verified for area in standards()["gb3096"].area}
+    assert checked == {"0": True, "1": True, "2": True, "3": True, "4a": False, "4b": False}  # standards 5.3: 4a and 4b are [M]
+    assert "('4a', CAST(70 AS DOUBLE), CAST(55 AS DOUBLE), FALSE)" in standards()["gb3096"].relation()
+    for part in ("day", "night"):
+        by_the_standard, own = metric(f"environment.noise_{part}_ok_share"), metric(f"environment.noise_road_{part}_ok_share")
+        assert (by_the_standard.standard, by_the_standard.where) == ("GB 3096-2008", "limit_verified")
+        assert (own.standard, own.where) == ("", "NOT limit_verified") and "未核实" in own.name_zh and "自定口径" in own.assumption_zh
+
+
+def test_grades_of_rain_below_a_rainstorm_are_marked_as_not_checked() -> None:
+    steps = metric("weather.rain_day_max_mm").thresholds
+    assert [s.zh for s in steps if s.verified] == ["暴雨", "大暴雨", "特大暴雨"]  # standards 5.3: the first four rows are [M]
+    assert all(s.verified for s in metric("environment.aqi_daily").thresholds)
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "says"),
     [

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import fake_ledger
 import polars as pl
@@ -21,6 +22,7 @@ from data_pipeline.metrics import Metric, metric, metrics
 from data_pipeline.plans import PlanFacts, read_plan_facts, targets
 from data_pipeline.queries.freezes import Freezes
 from data_pipeline.queries.judged import Anomaly, Provenance, Unusual
+from data_pipeline.queries.layers import LayersDoor
 from data_pipeline.queries.search import SearchDoor
 from data_pipeline.queries.types import (
     Band,
@@ -29,6 +31,7 @@ from data_pipeline.queries.types import (
     Delivery,
     Event,
     Reading,
+    RoadState,
     Site,
     Snapshot,
     Source,
@@ -189,6 +192,16 @@ class FakeQueries:
 
     def sites(self, city: str, **narrowed: object) -> list[Site]:
         return []
+
+    def road_states(self, city: str) -> list[RoadState]:
+        return []
+
+    areas_geojson, cells_geojson = LayersDoor.areas_geojson, LayersDoor.cells_geojson
+
+    def _no_shapes(self, city: str, *_: object) -> dict[str, Any]:
+        return {"type": "FeatureCollection", "features": []}
+
+    road_sections_geojson = cells_geojson = areas_geojson = weak_patches_geojson = _no_shapes
 
     def freezes(self, city: str) -> list[Freeze]:
         return [one for one in self.kept if one.city == city]

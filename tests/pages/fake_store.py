@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from fake_queries import FakeQueries
 
 from data_pipeline.contracts import contract
+from data_pipeline.domains import HeatLayer
 from data_pipeline.errors import UnknownId
-from data_pipeline.queries.types import Delivery, Event, ModelError, PlaceCoverage, QuarantinedRow, Site, WeakPatch
+from data_pipeline.queries.types import (
+    Delivery,
+    Event,
+    HeatMap,
+    ModelError,
+    PlaceCoverage,
+    QuarantinedRow,
+    RoadState,
+    Site,
+    WeakPatch,
+)
 
 PER_TOWNSHIP = 3
 
@@ -88,6 +100,23 @@ class FakeStore(FakeQueries):
         wanted = pack.area(area)
         inside = {wanted.id, *wanted.composed_of}
         return [e for e in found if e.area and inside & {a.id for a in pack.ancestors(e.area)}]
+
+    def road_states(self, city: str) -> list[RoadState]:
+        """A section in each state of GB/T 33171-2016 8.1 (worked examples of standards 2.1), and one without a speed."""
+        speeds = {"free": 45.0, "mostly": 42.0, "light": 30.0, "moderate": 24.0, "severe": 18.0}
+        found = [RoadState(name, v, 60.0, round(1 - v / 60, 9), self.clock - timedelta(minutes=10)) for name, v in speeds.items()]
+        return [*found, RoadState("silent", None, 60.0, None, None)]
+
+    def road_sections_geojson(self, city: str) -> dict[str, Any]:
+        """A straight line from seat to seat for each of those sections."""
+        seats = [a.centroid for a in self.packs[city].areas.values() if a.level == "township" and a.centroid]
+        lines = zip(self.road_states(city), pairwise(seats), strict=False)
+        features = [{"type": "Feature", "properties": {"id": s.site_id, "name": s.site_id, "name_en": s.site_id},
+                     "geometry": {"type": "LineString", "coordinates": ends}} for s, ends in lines]  # fmt: skip
+        return {"type": "FeatureCollection", "features": features}
+
+    def heat(self, city: str, layer: HeatLayer) -> HeatMap:
+        return HeatMap(8, {f"8841{i:011x}": float(value) for i, value in enumerate((1, 2, 2, 9, 10, 30, 31, 80))}, 190, 3, 12)
 
     def weak_patches(self, city: str, area: str | None = None) -> list[WeakPatch]:
         """One patch in each of the first two townships."""

@@ -91,10 +91,8 @@ def test_sites_are_counted_listed_and_drawn_and_lead_to_their_pages() -> None:
     views = make()
     tree = page(views, "/district/420704", "?sites=charging_stations")["tree"]
     assert "共 56 个" in words(tree)  # 14 townships of 4 sites
-    figure = region(tree, "v-area-map")["figure"]
-    dots = [trace for trace in figure["data"] if trace.get("customdata") and trace["type"] == "scattermap"]
-    assert len(dots[0]["lon"]) == 42
-    assert dots[0]["customdata"][0].startswith("/site/420704")
+    tiles = region(tree, "v-area-map")["figure"]["layout"]["meta"]["tiles"]
+    assert tiles["url"] == "/tiles/420700/charging_stations/{z}/{x}/{y}.mvt?area=420704" and tiles["site"] == "/site/{id}?city=420700"
     second = page(views, "/district/420704", "?sites=charging_stations&from_site=12")["tree"]
     first_names = {t for t, h in links(region(tree, "v-area-sites")["children"]).items() if h.startswith("/site/")}
     second_names = {t for t, h in links(region(second, "v-area-sites")["children"]).items() if h.startswith("/site/")}
@@ -106,7 +104,7 @@ def test_the_boundary_of_an_approximate_area_is_dashed_and_that_of_a_district_is
     for code, dashed in (("420704001", True), ("420704", False)):
         layers = region(page(views, f"/district/{code}")["tree"], "v-area-map")["figure"]["layout"]["map"]["style"]["layers"]
         focus = next(layer for layer in layers if layer["id"] == "focus")
-        assert ("line-dasharray" in focus["paint"]) is dashed
+        assert ("line-dasharray" in focus["paint"]) is dashed and focus["filter"] == ["==", ["get", "id"], code]
 
 
 def test_switching_metric_or_grain_keeps_the_page_and_changes_its_regions() -> None:

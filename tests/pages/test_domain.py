@@ -86,20 +86,20 @@ def test_in_three_dimensions_the_areas_rise_and_no_dots_are_drawn() -> None:
     flat = region(page(views, "/domain/livelihood")["tree"], "v-domain-map")["figure"]["layout"]["map"]
     raised = region(page(views, "/domain/livelihood", "?view=3d")["tree"], "v-domain-map")["figure"]["layout"]["map"]
     assert "blocks" not in flat["style"]["sources"] and "pitch" not in flat
-    blocks = raised["style"]["sources"]["blocks"]["data"]["features"]
-    assert len(blocks) == 3 and all(b["properties"]["height"] > 0 for b in blocks) and raised["pitch"] > 0
+    assert raised["style"]["sources"]["blocks"]["data"] == "/geo/420700/over/areas-district.geojson" and raised["pitch"] > 0
+    states = region(page(views, "/domain/livelihood", "?view=3d")["tree"], "v-domain-map")["figure"]["layout"]["meta"]["states"]["blocks"]["of"]
+    assert len(states) == 3 and all(s["height"] > 0 for s in states.values())
 
 
 def test_blocks_stand_in_proportion_and_an_area_without_a_value_stays_flat() -> None:
-    shape = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
     base = FakeStore().latest("health.bed_occupancy", "420702")
     readings = [replace(base, area=a, value=v) for a, v in (("a", 40.0), ("b", 20.0), ("c", None), ("d", 0.0))]
     empty: dict[str, Any] = {"layout": {"meta": {"bbox": [114, 30, 115, 31]}, "map": {"style": {"sources": {}, "layers": []}}}}
-    found = extruded(empty, dict.fromkeys("abcd", shape), readings, metric("health.visits_n"), "dark", "zh")
-    heights = [f["properties"]["height"] for f in found["layout"]["map"]["style"]["sources"]["blocks"]["data"]["features"]]
-    assert len(heights) == 3
-    assert heights[0] == pytest.approx(2 * heights[1], rel=1e-3)
-    assert heights[2] == pytest.approx(LEAST_SHARE * heights[0], rel=1e-3)
+    found = extruded(empty, "/areas.geojson", readings, metric("health.visits_n"), "dark", "zh")
+    heights = {area: state["height"] for area, state in found["layout"]["meta"]["states"]["blocks"]["of"].items()}
+    assert set(heights) == {"a", "b", "d"}
+    assert heights["a"] == pytest.approx(2 * heights["b"], rel=1e-3)
+    assert heights["d"] == pytest.approx(LEAST_SHARE * heights["a"], rel=1e-3)
 
 
 def card(value: float | None, band: Band | None) -> Card:
@@ -134,7 +134,7 @@ def test_the_page_of_coverage_lists_patches_places_and_the_models_error() -> Non
     said = words(region(tree, "v-domain-weak"))
     town = next(a for a in PACKS["420700"].areas.values() if a.level == "township" and a.centroid)
     assert town.name_zh in said and "12.50" in said and any(w in said for w in ("补站", "先路测", "核对台账"))
-    assert "无名 r7" in words(region(tree, "v-domain-places")) and "铁路" in words(region(tree, "v-domain-places"))
+    assert "无名铁路" in words(region(tree, "v-domain-places")) and "铁路" in words(region(tree, "v-domain-places"))
     assert "≥ −85 dBm" in words(region(tree, "v-domain-errors")) and "+9.4 dB" in words(region(tree, "v-domain-errors"))
 
 

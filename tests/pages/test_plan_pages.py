@@ -88,6 +88,7 @@ def test_unknown_filters_and_dates_are_refused_in_words(views) -> None:  # type:
     for on in ("2021-13-01", "yesterday", "2027-01-01"):
         said = words(page(views, "/plan", f"?on={on}")["tree"])
         assert on in said and "页面暂时无法显示" in said
+        assert ("台账没有当日内容" if on == "2027-01-01" else "不是日期") in said
 
 
 def test_filters_that_match_nothing_say_so_and_lead_back(views) -> None:  # type: ignore[no-untyped-def]

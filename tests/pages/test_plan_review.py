@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -12,12 +13,13 @@ from fastapi.testclient import TestClient
 
 from app import create_app
 from components.i18n import Lang
+from data_pipeline.errors import UnknownId
 from data_pipeline.ledger import freeze as kept
 from data_pipeline.ledger.brief import printed
 from data_pipeline.ledger.brief_jobs import SUBJECTS, Wanted
 from data_pipeline.ledger.verify import verify
 from pages import PageRequest
-from pages.plan import briefing, review
+from pages.plan import briefing, department, departments, review, targets
 
 CITY = "420700"
 
@@ -57,11 +59,41 @@ def test_what_changed_since_a_freeze_is_told_in_words(queries: FakeQueries, lang
 @pytest.mark.parametrize("of", SUBJECTS)
 def test_a_briefing_of_every_kind_can_be_composed(queries: FakeQueries, of: str, lang: str) -> None:
     target = next(r.target.target_id for r in queries.ledger(CITY).targets if r.pace is not None)
-    brief = briefing.compose(queries, queries.packs, Wanted(of, CITY, lang, before="年中例会", target=target), NOW)  # type: ignore[arg-type]
+    brief = briefing.compose(queries, queries.packs, Wanted(of, CITY, lang, before="年中例会", target=target, department="市科技局"), NOW)  # type: ignore[arg-type]
     texts = [text for _, text in printed(brief)]
     assert brief.mark
     assert brief.sections
     assert all("{" not in text for text in texts)
+
+
+def test_the_briefing_of_a_filtered_list_holds_its_targets_only_and_says_so(queries: FakeQueries) -> None:
+    wanted = Wanted("targets", CITY, only={"status": "stalled"})
+    brief = briefing.compose(queries, queries.packs, wanted, NOW)  # type: ignore[arg-type]
+    table = next(table for table in brief.tables if table.id == "targets")
+    assert {row[0].text for row in table.rows} == {"停滞"}
+    assert "筛选：状态 停滞" in brief.facts
+
+
+def test_the_briefing_of_a_department_holds_what_it_leads_and_nothing_of_others(queries: FakeQueries) -> None:
+    brief = briefing.compose(queries, queries.packs, Wanted("department", CITY, department="市科技局"), NOW)  # type: ignore[arg-type]
+    led = [r for r in queries.ledger(CITY).distinct if "市科技局" in r.leads and r.status != "not_measurable"]
+    table = next(table for table in brief.tables if table.id == "targets")
+    assert [row[1].text for row in table.rows] and {row[1].text for row in table.rows} == {r.target.indicator_zh for r in led}
+    assert brief.title == "市科技局规划台账快报（鄂州市）"
+    with pytest.raises(UnknownId, match="市科技局"):
+        briefing.compose(queries, queries.packs, Wanted("department", CITY, department="市科技居"), NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("build", "path", "args", "of"), [
+    (targets.build, "/plan", {}, {"of": "targets", "only": {"status": "stalled"}}), (departments.build, "/plan/departments", {}, {"of": "departments"}),
+    (department.build, "/plan/department/x", {"department": "市科技局"}, {"of": "department", "department": "市科技局"}),
+])  # fmt: skip
+def test_a_page_offers_the_briefing_of_what_it_shows(queries: FakeQueries, build: Any, path: str, args: dict[str, str], of: dict[str, Any]) -> None:
+    params = {"on": "2022-06-30", "status": "stalled"} if path == "/plan" else {"on": "2022-06-30"}
+    request = PageRequest(queries, queries.packs, queries.packs[CITY], path, args, params, "zh", "dark", NOW)  # type: ignore[arg-type]
+    text = json.dumps(build(request).body.to_plotly_json(), ensure_ascii=False, default=lambda c: c.to_plotly_json())
+    asked = [json.loads(json.loads(f'"{found}"')) for found in re.findall(r'"data-brief": "((?:[^"\\]|\\.)*)"', text)]
+    assert asked == [{"city": CITY, "format": kind, "lang": "zh", "at": "2022-06-30", **of} for kind in ("pdf", "xlsx")]
 
 
 def client(queries: FakeQueries) -> TestClient:
@@ -95,6 +127,7 @@ def test_a_briefing_of_an_unknown_freeze_fails_in_words(queries: FakeQueries) ->
     job = made(client(queries), of="ledger", at="年末例会")
     assert job["state"] == "failed"
     assert "unknown freeze" in job["error"]
+    assert (job["code"], job["facts"]["got"]) == ("unknown_freeze", "年末例会")
 
 
 @pytest.mark.parametrize(("wanted", "said"), [

@@ -1,5 +1,6 @@
 """Pages of the past: the address, the frames, and that nothing of the present is in them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -99,6 +100,58 @@ def test_every_frame_put_together_from_its_differences_is_the_page_of_that_momen
         assert whole == page(views, path, f"?city=420700&at={frame['at']}")["updates"]
     assert [f["words"] for f in found["frames"]] == ["2026-11-21 15:00", "2026-11-21 16:00", "2026-11-21 17:00"]
     assert all("patch" in f for f in found["frames"][1:])
+
+
+class Growing(FakeStore):
+    """The first area's figure grows with the hour of the day, as a sum of a day does."""
+
+    def by_area(self, *args, **kwargs):
+        found = super().by_area(*args, **kwargs)
+        return [replace(found[0], value=100.0 * (self.clock.hour + 1)), *(replace(r, value=50.0) for r in found[1:])]
+
+
+MAPS = [("/", "?city=420700&metric=charging.energy_kwh", "v-legend", "v-map"), ("/district/420704", "?metric=charging.energy_kwh", "v-area-legend", "v-area-map"),
+        ("/domain/energy", "?city=420700&metric=charging.energy_kwh", "v-domain-legend", "v-domain-map"),
+        ("/scene/energy", "?city=420700", "v-wall-energy-map-legend", "v-wall-energy-map-map")]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["happened", "known"])
+@pytest.mark.parametrize(("path", "search", "legend", "graph"), MAPS)
+def test_a_colour_means_the_same_in_every_frame_of_a_replay(path, search, legend, graph, mode):
+    views = make(Growing(now=NOW))
+    ends = [datetime(2026, 11, 21, h) for h in (3, 7, 11)]
+    found = replay.frames(lambda search, have: views.page(path, search, have), PACK, "zh", search, "hour", mode, ends)["frames"]
+    shown = [found[0]["view"]["updates"]]
+    for frame in found[1:]:
+        shown.append(applied(shown[-1], frame["patch"]))
+    assert shown[0][legend] == shown[1][legend] == shown[2][legend]
+    scales = [updates[graph]["figure"]["data"][0] for updates in shown]
+    assert scales[0]["colorscale"] == scales[1]["colorscale"] == scales[2]["colorscale"]
+    ranks = [s["z"][0] for s in scales]
+    assert ranks == sorted(ranks) and ranks[0] < ranks[-1], "the first area climbs through the classes"
+    assert len({s["z"][1] for s in scales}) == 1, "an area that stays keeps its colour"
+
+
+def test_two_parts_of_one_replay_share_their_classes():
+    # as the player fetches them: some frames at a time, the span of all of them with each
+    views, span = make(Growing(now=NOW)), "2026-11-20T12:00/2026-11-21T12:00"
+    legends = []
+    for at in (datetime(2026, 11, 20, 4), datetime(2026, 11, 21, 4)):
+        found = replay.frames(lambda search, have: views.page("/", search, have), PACK, "zh", "?city=420700&metric=charging.energy_kwh", "hour", "happened", [at], span=span)
+        view = found["frames"][0]["view"]
+        legends.append(view["updates"]["v-legend"])
+        assert "span=" not in str(view["tree"]), "no link of the page holds the player's span"
+    assert legends[0] == legends[1]
+
+
+def test_a_moment_without_a_span_stands_in_its_own_window(ezhou):
+    day = replay.rewound({"at": "2026-11-21T00:00"}, ezhou, NOW)
+    assert (day.ends[0], day.ends[-1], len(day.ends)) == (datetime(2026, 11, 19, 17), datetime(2026, 11, 20, 16), 24)
+    today = replay.rewound({"at": "2026-11-22T01:00"}, ezhou, NOW)
+    assert today.ends[-1] == datetime(2026, 11, 22, 6) and len(today.ends) == 14, "no frame after now"
+    month = replay.rewound({"at": "2026-11-10T00:00", "step": "day"}, ezhou, NOW)
+    assert (month.ends[0], len(month.ends)) == (datetime(2026, 11, 1, 16), 21)
+    assert replay.rewound({"at": "2026-11-22T00:10"}, ezhou, datetime(2026, 11, 21, 16, 30)).ends == (datetime(2026, 11, 21, 16, 10),)
 
 
 def test_a_frame_is_a_fraction_of_the_page(views):

@@ -27,6 +27,12 @@ def test_a_browser_that_has_the_tile_is_not_sent_it_again(client):
     assert again.status_code == 304 and not again.content
 
 
+def test_the_tile_of_a_district_holds_its_own_places_only(client):
+    whole, part = client.get("/tiles/420700/charging_stations/9/419/210.mvt"), client.get("/tiles/420700/charging_stations/9/419/210.mvt?area=420704")
+    assert b"420704" in part.content and b"420702" not in part.content and b"420702" in whole.content
+    assert client.get("/tiles/420700/charging_stations/9/419/210.mvt?area=nowhere").status_code == 404
+
+
 @pytest.mark.parametrize("address", ["420700/charging_stations/7/128/0", "420700/charging_stations/99/0/0", "999999/charging_stations/7/0/0", "420700/nothing/7/0/0"])
 def test_what_does_not_exist_is_told_so(client, address):
     assert client.get(f"/tiles/{address}.mvt").status_code == 404
@@ -37,4 +43,4 @@ def test_the_points_of_a_register_are_projected_once_for_a_list_of_sites():
     every = queries.sites("420700", "base_stations")
     queries.sites = lambda *_: every  # type: ignore[method-assign]
     tiles = Tiles(queries, queries.packs)
-    assert tiles._points("420700", "base_stations") is tiles._points("420700", "base_stations")
+    assert tiles._points("420700", "base_stations", "") is tiles._points("420700", "base_stations", "")

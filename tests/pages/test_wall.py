@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from views import make, nodes, page, region, words
 
 from app import create_app
 from data_pipeline.cities import load_packs
+from pages.serving import replay
 
 
 class Breakable(FakeStore):
@@ -93,6 +94,22 @@ def test_only_what_changed_is_told_in_regions_whose_names_stay() -> None:
     queries.number += 1
     second = orjson.loads(views.page("/scene/energy", "", first["key"]))
     assert "tree" not in second and second["updates"].keys() == first["updates"].keys()
+
+
+def test_a_scene_of_the_last_hours_says_in_large_type_which_one_it_shows() -> None:
+    views = make()
+    now = page(views, "/scene/last_day")
+    played = region(now["tree"], "v-wall-last_day-moment")
+    assert "回放" in words(played) and "过去 24 小时" in words(played) and "--:--" in words(played)
+    found = orjson.loads(orjson.dumps(replay.frames(lambda search, have: views.page("/scene/last_day", search, have), load_packs()["420700"], "zh", "?city=420700",
+                                                    "hour", "happened", [datetime(2026, 11, 22, 4), datetime(2026, 11, 22, 6)], now["key"])))["frames"]  # fmt: skip
+    first = found[0]["view"]["updates"]["v-wall-last_day-moment"]
+    assert "tree" not in found[0]["view"], "the browser has the scene already"
+    assert "回放" in words(first) and "12:00" in words(first) and "2 小时前" in words(first)
+    marks = [p.get("className") for p in nodes(first["children"]) if p.get("className") in ("is-past", "is-current", "")]
+    assert marks == [*["is-past"] * 21, "is-current", "", ""]
+    root = next(p for p in nodes(now["tree"]) if "data-replay-hours" in p)
+    assert (root["data-replay-hours"], root["data-hour-ms"]) == ("24", "3000")
 
 
 def test_distance_and_pitch_of_the_address_set_the_root_size() -> None:

@@ -10,7 +10,8 @@ import pytest
 from data_pipeline.cities import load_packs
 from data_pipeline.contracts import contract
 from data_pipeline.metrics import metrics
-from data_pipeline.queries.past import Moment, PastSeries, _alerts, _city_events
+from data_pipeline.queries.past import _alerts, _city_events
+from data_pipeline.queries.past_series import Moment, PastSeries
 from data_pipeline.queries.series import AS_OF, COLUMNS, DENOMINATOR, KNOWN, NUMERATOR, VALUE, N, Series, microseconds
 
 AT = datetime(2026, 11, 21, 7)  # 15:00 in Ezhou

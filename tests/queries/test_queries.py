@@ -49,6 +49,14 @@ def test_the_city_is_the_sum_of_its_districts_and_a_ratio_is_a_ratio_of_sums(tow
     assert (ratio.children_reported, ratio.children_expected) == (2, 2)
 
 
+def test_a_command_may_read_the_areas_it_speaks_of_alone(town: Town) -> None:
+    town.commit(stations, town.charge(datetime(2026, 4, 3, 10), {"a": 10.0, "b": 20.0, "c": 70.0}))
+    some = Queries.open(town.home, {"toy": town.pack}, now=lambda: town.clock, areas=["toy", "east"])
+    assert [some.latest("charging.energy_kwh", area).value for area in ("toy", "east", "west")] == [100.0, 30.0, None]
+    assert some.latest("charging.energy_kwh", "toy") == town.queries.latest("charging.energy_kwh", "toy")
+    some.close()
+
+
 def test_a_missing_station_makes_the_figure_partial_and_says_how_many_reported(town: Town) -> None:
     town.clock = utc(NOON) + timedelta(hours=1)
     town.commit(stations, town.charge(datetime(2026, 4, 3, 11), {"a": 10.0, "c": 70.0}))

@@ -94,19 +94,9 @@ def test_the_ninetieth_percentile_is_interpolated_and_withheld_below_ten_closed(
     assert readings["value"].to_list() == pytest.approx([expected[day] for day in sorted(expected)])
 
 
-def _summer(column: str) -> pl.Expr:
-    """Whether summer time was in force in Los Angeles."""
-    return pl.col(column).dt.replace_time_zone("America/Los_Angeles", ambiguous="earliest", non_existent="null").dt.dst_offset() > pl.duration()
-
-
 def test_the_backlog_of_each_day_is_what_was_received_and_not_yet_closed(los_angeles: Town, requests: pl.DataFrame) -> None:
     rows = good(requests).filter((pl.col("Status") == "Open") | pl.col("ClosedDate").is_not_null())
-    # deviation: a case's own clock is that of its receipt, so one received in winter time and closed within the first
-    # hour of a day of summer time counts as closed on the day before (docs/decisions/0011)
-    by_receipt = pl.col("ClosedDate") - pl.when(_summer("ClosedDate") & ~_summer("CreatedDate")).then(pl.duration(hours=1)).otherwise(pl.duration())
-    clocks = rows.with_columns(by_receipt.alias("closed_by_receipt"))
-    assert clocks.filter(pl.col("closed_by_receipt").dt.date() != pl.col("ClosedDate").dt.date()).height == 1
-    begun, ended = clocks["CreatedDate"].dt.date().to_list(), clocks["closed_by_receipt"].dt.date().to_list()
+    begun, ended = rows["CreatedDate"].dt.date().to_list(), rows["ClosedDate"].dt.date().to_list()
     readings = los_angeles.readings("services.backlog_n", "day")
     assert readings.height > 5
     for start, value in readings.select("period_start_utc", "value").iter_rows():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from tests.real.town import Town, found
+from tests.real.town import Town, found, run
 
 TAXIS = ("new_aiwalb", "new_ugthfu")
 
@@ -142,3 +146,81 @@ def test_the_sentinel_speed_of_255_mph_is_no_speed(tmp_path: Path) -> None:
     assert speeds["1"] is None
     assert speeds["2"] == pytest.approx(16.09344)
     assert sum(town.refused().values()) == 1  # the position 0,0
+
+
+# ---------------------------------------------------------------------- calls at stops of one day in Austin
+
+CALL_DAY = "2016-11-25"
+
+
+@pytest.fixture(scope="module")
+def timetable(shared_data: Path) -> pl.DataFrame:
+    plan = pl.read_csv(shared_data / "bus_austin_capmetrics/schedule_20160821_20170121.csv.gz", infer_schema=False)
+    stops = pl.read_csv(shared_data / "bus_austin_capmetrics/stops_20160821_20170121.csv.gz", infer_schema=False)
+    h, m, s = (pl.col("arrival_time").str.split(":").list.get(i).cast(pl.Int64) for i in range(3))
+    places = stops.select("stop_id", pl.col("stop_lat", "stop_lon").cast(pl.Float64))
+    return plan.select("trip_id", "stop_id", (h * 3600 + m * 60 + s).alias("planned_s")).join(places, on="stop_id").sort("trip_id", "planned_s")
+
+
+@pytest.fixture(scope="module")
+def called(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Town:
+    """Positions and stops of a day brought in, calls worked out by the command and delivered like any other file."""
+    folder = tmp_path_factory.mktemp("calls")
+    town = found(folder, "austin", "America/Chicago", "-98.1,30.0,-97.4,30.7")
+    source = shared_data / "bus_austin_capmetrics"
+    town.bring(source / f"{CALL_DAY}.csv.gz", "capmetro_2016")
+    town.bring(source / "stops_20160821_20170121.csv.gz", "capmetro_stops")
+    where = ("--home", town.home.root, "--packs", town.packs, "--city", "austin")
+    told = run("roads", "stop-calls", folder / "calls.parquet", "--day", CALL_DAY, *where, "--timetable", source / "schedule_20160821_20170121.csv.gz",
+               "--stops", source / "stops_20160821_20170121.csv.gz", "--format", "json")  # fmt: skip
+    assert json.loads(told)["trips"] == 2142  # of 2,148 trip ids in the positions, those the timetable has (4 are not in it)
+    receipt = town.bring(folder / "calls.parquet", "stop_calls")
+    assert receipt["quarantined"] < 0.01 * receipt["rows_in"]  # stops outside the box, and deviations no bus can have
+    return town
+
+
+def test_times_at_stops_agree_with_the_nearest_approach_of_a_vehicle_moved_second_by_second(called: Town, timetable: pl.DataFrame, shared_data: Path) -> None:
+    """Independent: no path at all; each vehicle goes straight from fix to fix, and a stop is left where it comes closest to it."""
+    got = called.records("transit_calls").filter(pl.col("actual_at").is_not_null())
+    some = sorted(got["trip_id"].unique())[::60]
+    rows = bus_day(shared_data, CALL_DAY).filter(pl.col("trip_id").is_in(some)).unique(["trip_id", "at"], keep="first").sort("trip_id", "at")
+    off: list[float] = []
+    for (trip,), fixes in rows.group_by("trip_id", maintain_order=True):
+        t = fixes["at"].dt.epoch("ms").to_numpy() / 1000
+        every = np.arange(t[0], t[-1], 2.0)
+        lon, lat = np.interp(every, t, fixes["lon"].to_numpy()), np.interp(every, t, fixes["lat"].to_numpy())
+        plan = timetable.filter(pl.col("trip_id") == trip)
+        calls = dict(got.filter(pl.col("trip_id") == trip).select("stop_sequence", "actual_at").iter_rows())
+        for k, (stop_lat, stop_lon, planned) in enumerate(plan.select("stop_lat", "stop_lon", "planned_s").iter_rows(), start=1):
+            # a trip may pass a place twice: only the hour around the plan is looked at
+            midnight = datetime(2016, 11, 25, 6).replace(tzinfo=UTC).timestamp()  # 00:00 in Austin
+            near = np.abs(every - midnight - planned) < 1800
+            metres = np.hypot((lon - stop_lon) * math.cos(math.radians(stop_lat)), lat - stop_lat) * 111_195
+            if k in calls and near.any() and metres[near].min() < 150:
+                off.append(calls[k].replace(tzinfo=UTC).timestamp() - every[near][int(metres[near].argmin())])
+    assert len(off) > 1000
+    # fixes are 240 s apart: the two ways of filling in agree within a quarter of that for nine of ten calls
+    assert float(np.median(np.abs(off))) < 15 and float(np.quantile(np.abs(off), 0.9)) < 60
+
+
+def test_on_time_share_and_headways_are_those_of_the_calls(called: Town) -> None:
+    calls = called.records("transit_calls").filter(pl.col("actual_at").is_not_null(), pl.col("local_day") == date(2016, 11, 25))
+    late = [(left - planned).total_seconds() for planned, left in calls.select("scheduled_at", "actual_at").iter_rows()]
+    day = called.readings("transit.on_time_share", "day").row(0, named=True)
+    assert (day["numerator"], day["denominator"]) == (sum(-60 <= math.floor(x) <= 300 for x in late), calls.height)
+    assert 0.70 < day["value"] < 0.78
+
+
+def test_excess_wait_is_that_of_headways_counted_line_by_line(called: Town) -> None:
+    """AWT - SWT (standards 2.5) from headways differenced anew, in the order of leaving and in that of the plan."""
+    calls = called.records("transit_calls").filter(pl.col("actual_at").is_not_null())
+    headways: dict[str, dict[tuple[str, int], float]] = {"scheduled_at": {}, "actual_at": {}}
+    for order, found_headways in headways.items():
+        for _, rows in calls.group_by("line_id", "site_id"):
+            passed = sorted(rows.select(order, "trip_id", "stop_sequence").iter_rows())
+            found_headways.update({(trip, k): (at - before[0]).total_seconds() / 60 for before, (at, trip, k) in pairwise(passed)})
+    first_day = {(trip, k) for trip, k, day in calls.select("trip_id", "stop_sequence", "local_day").iter_rows() if day == date(2016, 11, 25)}
+    both = [k for k in headways["actual_at"] if k in first_day and headways["actual_at"][k] >= 1 / 60 and headways["scheduled_at"].get(k, 0) > 0]
+    wait = {order: sum(found_headways[k] ** 2 for k in both) / (2 * sum(found_headways[k] for k in both)) for order, found_headways in headways.items()}
+    reading = called.readings("transit.excess_wait_minutes", "day").row(0, named=True)
+    assert reading["value"] == pytest.approx(wait["actual_at"] - wait["scheduled_at"], abs=0.02)

@@ -1,4 +1,4 @@
-"""`python -m tests.soak [--refreshes N] [--speed HOME]`: the wall for weeks in minutes, and how fast it is."""
+"""`python -m tests.soak [--refreshes N] [--speed HOME] [--frames]`: the wall for weeks in minutes, how fast it is, what a moving map costs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.browser.conftest import CHROMIUM_OPTIONS
 from tests.browser.real import Web, command
 from tests.soak import speed
 from tests.soak.failing import store
+from tests.soak.frames import frames, report
 from tests.soak.wall import soak
 
 REFRESHES, SETTLE, EVERY, MESSAGES = 10_000, 500, 500, 20
@@ -25,12 +26,16 @@ def main() -> int:
     parser.add_argument("--refreshes", type=int, default=REFRESHES, help=f"refreshes of one document (default {REFRESHES})")
     parser.add_argument("--scene", default="overview", help="the scene that is refreshed")
     parser.add_argument("--speed", nargs="?", const="", metavar="HOME", help="measure speed instead, on a home (default: a small one is built)")
+    parser.add_argument("--frames", action="store_true", help="trace a map with 100,000 places instead, dragged and zoomed")
     parser.add_argument("--messages", type=int, default=MESSAGES, help=f"messages for the time from door to wall (default {MESSAGES})")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     given = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=given.chromium, args=CHROMIUM_OPTIONS)
-        problems = _speed(browser, given) if given.speed is not None else _soak(browser, given)
+        if given.frames:
+            problems = report(frames(browser))
+        else:
+            problems = _speed(browser, given) if given.speed is not None else _soak(browser, given)
         browser.close()
     for problem in problems:
         print(f"FAILED: {problem}")

@@ -12,7 +12,7 @@ from tests.soak.failing import store
 from tests.soak.wall import dark_share, soak
 
 pytestmark = pytest.mark.browser
-REFRESHES = int(os.environ.get("CITY_BRAIN_SOAK", "30"))
+REFRESHES = int(os.environ.get("CITY_BRAIN_SOAK", "24"))
 # a page is not yet at rest after so few refreshes (`make soak` waits for 500): what the first dozen still fill is not a leak,
 # but a chart or a map kept at every refresh would be far above this
 GROWTH_OF_A_SAMPLE = 0.15

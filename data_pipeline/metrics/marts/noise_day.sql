@@ -20,7 +20,7 @@ SELECT
   p.area_id, p.site_id, p.local_day, p.event_at_utc, p.utc_offset_s, p.is_simulated, p.known_from_utc, p.records_n, p.day_leq, p.night_leq,
   CASE WHEN p.day_leq IS NOT NULL AND p.night_leq IS NOT NULL
     THEN 10 * log10((16 * power(10, p.day_leq / 10.0) + 8 * power(10, (p.night_leq + 10) / 10.0)) / 24.0) END AS ldn,
-  g.day_db, g.night_db
+  g.day_db, g.night_db, g.is_verified AS limit_verified
 FROM points AS p
 LEFT JOIN register AS s ON s.site_id = p.site_id
 LEFT JOIN gb3096 AS g ON g.noise_area = s.noise_area

@@ -56,21 +56,29 @@ class Limit(Declared):
 
 
 class NoiseArea(Declared):
-    """Limits of one functional area by day and by night, dB(A)."""
+    """Limits of one functional area by day and by night, dB(A). `verified`: read in the standard's text, or in a copy of it.
+
+    A figure that carries the standard's name must not rest on limits that are not.
+    """
 
     id: str
     day: Number
     night: Number
+    verified: bool = True
 
 
 class GradeClass(Declared):
-    """One grade as printed, `from` to `to`, both inclusive; the last has no `to`. `level`: how it is drawn."""
+    """One grade as printed, `from` to `to`, both inclusive; the last has no `to`. `level`: how it is drawn.
+
+    `verified`: its bounds were read in the standard's text; a screen marks those that were not.
+    """
 
     low: Number = Field(alias="from")
     high: Number | None = Field(default=None, alias="to")
     level: str
     zh: str
     en: str
+    verified: bool = True
 
 
 class Grade(Declared):
@@ -105,7 +113,7 @@ class Standard(Declared):
         """The table as SQL: a SELECT of its rows; "" where the standard has grades only.
 
         Items of an index: `item, since, until, i_lo, i_hi, bp_lo, bp_hi` (whole steps; the row beyond the last breakpoint
-        has one index). Limits: `item, is_least, body, grade, bound`. Areas: `noise_area, day_db, night_db`.
+        has one index). Limits: `item, is_least, body, grade, bound`. Areas: `noise_area, day_db, night_db, is_verified`.
         """
         if self.item:
             names, rows = "item, since, until, i_lo, i_hi, bp_lo, bp_hi", [row for item in self.item for row in self._steps(item)]
@@ -114,7 +122,8 @@ class Standard(Declared):
             rows = [f"'{limit.id}', {str(limit.side == 'least').upper()}, '{limit.body}', {k}, CAST({bound} AS DOUBLE)"
                     for limit in self.limit for k, bound in enumerate(limit.classes, start=1)]  # fmt: skip
         elif self.area:
-            names, rows = "noise_area, day_db, night_db", [f"'{a.id}', CAST({a.day} AS DOUBLE), CAST({a.night} AS DOUBLE)" for a in self.area]
+            names = "noise_area, day_db, night_db, is_verified"
+            rows = [f"'{a.id}', CAST({a.day} AS DOUBLE), CAST({a.night} AS DOUBLE), {str(a.verified).upper()}" for a in self.area]
         else:
             return ""
         lines = ",\n    ".join(f"({row})" for row in rows)
