@@ -21,6 +21,7 @@ from data_pipeline.api import make_router
 from data_pipeline.cities import Pack, load_packs
 from data_pipeline.errors import CityBrainError
 from data_pipeline.home import Home
+from data_pipeline.store.newest import without_pandas
 from data_pipeline.times import now_utc
 from pages import discover
 from pages.login import install_access
@@ -150,6 +151,7 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
     from data_pipeline.queries import Queries
 
     check_bind(host, home)
+    without_pandas()
     packs = load_packs(packs_folder)
     queries = Queries.open(home, packs)
     try:

@@ -80,6 +80,9 @@
     });
   }
 
+  /* a map that is still being drawn: the next moment waits for it, so that it never lags behind the figures */
+  function drawing() { return document.querySelector(".map-graph .dash-graph--pending") !== null; }
+
   /* ---- the bar ----------------------------------------------------------------------------------------------------- */
   function Player(box) {
     var d = box.dataset;
@@ -160,6 +163,7 @@
     function next() {
       if (player !== self || !self.playing) { return; }
       var i = self.index() + 1;
+      if (drawing()) { self.timer = setTimeout(next, WALL_LOOK_MS); return; }
       if (i >= self.ends.length) { self.onward(); return; }
       if (self.frames[self.ends[i]]) { self.goTo(i); }
       else { self.need(i).catch(function () { self.say(self.words.failedWords); self.pause(); }); }
@@ -274,13 +278,15 @@
     }
     function next() {
       if (at >= frames.length) { again(); return; }
-      if (at && root.dataset.framed === "yes" && root.dataset.shown !== "yes") { setTimeout(next, WALL_LOOK_MS); return; }
+      if (at && (drawing() || root.dataset.framed === "yes" && root.dataset.shown !== "yes")) { setTimeout(next, WALL_LOOK_MS); return; }
       brain().hold(true);
       brain().show(frames[at].view);
-      root.dataset.replay = "playing";
+      if (!root.dataset.replay) { begun(); }
       at += 1;
       setTimeout(next, hourMs + (at === frames.length ? WALL_HELD_MS : 0));
     }
+    /* the scene may be shown once its first hour stands */
+    function begun() { setTimeout(function () { if (drawing()) { begun(); } else { root.dataset.replay = "playing"; } }, WALL_LOOK_MS); }
     /* the server may be gone: then the hours that are here are played again */
     function again() {
       at = 0;

@@ -40,8 +40,9 @@ states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulat
 cells               `cell(value, column, tz, lang)`, `label(name, contract, lang)`, `attributes(…)`, `unit_words(…)`:
                     cells of records and registers as words, by the contract's column; `office(name, names, lang)`
 compare             `rank_of(readings, area)`, `comparison(city, siblings, area, metric, lang, region=…)`
-maps.dots           `padded(box)`, `focused(base, box)`, `with_outline(figure, geometry, …)`, `with_sites(figure, sites, …)`,
-                    `site_map(base, box, layer, theme, revision=…)`: single places on maps
+maps.dots           `padded(box)`, `focused(base, box)`, `with_outline(figure, url, area, …)`, `with_tiles(figure, url, …)`,
+                    `with_sites(figure, sites, …)`, `site_map(base, box, layer, theme, revision=…)`: single places on maps
+maps.overlays       `with_roads(figure, url, states, …)`, `with_heat(figure, url, heat, …)` and their legends: lines and cells by class
 history             `history(points, column, cadence, tz, lang, theme, id=…)`: records of a site, broken where one is missing
 tools               `search_button`, `search_dialog`, `menu(…)`, `icon(name)`: what the header offers on every page
 source_line         `SourceLine`, `words(reading, …)`: what a figure says when it leaves the screen; `chart_tools(…)` the line, table and

@@ -206,7 +206,7 @@ def headline_figure(issue: Issue, card: Card, metric: Metric) -> Figure:
     marks = formats.simulated_words(reading.simulated_share, lang)
     if marks:
         notes.append(marks)
-    return Figure(pick(metric.name_zh, metric.name_en, lang), shown.number, shown.unit, tuple(notes), reading.is_simulated,
+    return Figure(capital(pick(metric.name_zh, metric.name_en, lang)), shown.number, shown.unit, tuple(notes), reading.is_simulated,
                   "" if shown.is_value else "quiet")  # fmt: skip
 
 
@@ -220,7 +220,7 @@ def area_table(
     for metric in metrics:
         found = {reading.area: reading for reading in by_area[metric.id]}
         shown, unit = formats.alike([found[a.id].value if a.id in found else None for a in areas], metric.unit, metric.decimals, lang)
-        name = pick(metric.name_zh, metric.name_en, lang)
+        name = capital(pick(metric.name_zh, metric.name_en, lang))
         columns.append(Column(f"{name} ({unit})" if unit else name, 1.0, True))
         known = sorted({r.value for r in found.values() if r.value is not None}, reverse=metric.better == "higher")
         for area, figure in zip(areas, shown, strict=True):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ledger_areas(pack: Pack) -> list[str]:
-    """Ids of the areas whose readings a ledger rests on: the city and its districts. A command need read no others."""
+    """Ids of the areas whose readings a ledger or briefing rests on: the city and its districts. A command need read no others."""
     return [area.id for area in (pack.city_area, *pack.children(pack.city_area.id))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,9 +31,6 @@ from data_pipeline.queries.series import (
 from data_pipeline.queries.types import Card
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, period_start
 
-if TYPE_CHECKING:
-    from data_pipeline.queries.past_day import PastDay
-
 LONGEST_HELD_US = 32 * 86_400_000_000  # a month: longer periods are put together when asked for
 _FINER: dict[str, Grain] = {"day": "hour", "month": "day"}
 _REMEMBERED: tuple[Grain, ...] = ("day", "month")  # cards of these grains mostly stay the same for many moments of a day
@@ -57,12 +54,23 @@ class KeptCard:
     late_s: int | None
 
 
+class Shared(Protocol):
+    """What the moments of one day share (`past_day.PastDay`)."""
+
+    first_us: int
+    cards: dict[tuple[Any, ...], KeptCard]
+
+    def ended(self, key: Key, held: Series) -> Series:
+        """A held series up to the end of the day."""
+        ...
+
+
 class PastSeries(Mapping[Key, Series]):
     """The series of a state as they were at a moment; each is cut when first asked for."""
 
     def __init__(
         self, held: Mapping[Key, Series], old: Mapping[Key, Series], pack: Pack, moment: Moment,
-        exact: Callable[[Key, np.ndarray], list[tuple[int, np.ndarray]]], day: PastDay | None = None,
+        exact: Callable[[Key, np.ndarray], list[tuple[int, np.ndarray]]], day: Shared | None = None,
     ) -> None:  # fmt: skip
         self._held, self._old, self._pack, self._moment, self._exact, self._day = held, old, pack, moment, exact, day
         self._at_us = microseconds(moment.at_utc)

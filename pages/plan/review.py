@@ -101,6 +101,9 @@ def _changes(request: PageRequest, ledger: Ledger, freezes: list[Freeze]) -> htm
     days = [(at.isoformat(), f"{t(f'ledger.jump_{name}', lang)} {at}") for name, at in frame.days_of(frame.plans_of(ledger), request.today)[:-1]]
     known = [*((f.freeze_id, point_words_of(f, request)) for f in freezes), *days]
     here = t("review.this_ledger", lang, date=day(ledger.on, lang))
+    # a freeze may be named in the address, the list knows its id
+    ids = {f.name: f.freeze_id for f in freezes}
+    before, after = ids.get(before, before), ids.get(after, after)
     bar = html.Div(
         [fields.choose("before", before, t("review.before", lang), known, t("review.choose", lang)),
          fields.choose("after", after, t("review.after", lang), known, here)],

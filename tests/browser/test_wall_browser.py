@@ -141,3 +141,21 @@ def test_a_socket_that_stays_silent_counts_as_blocked(browser: Any, wall_site: A
     page.wait_for_selector(f'html[data-snapshot="{wall_site.queries.number}"]', state="attached")
     assert page.evaluate("() => document.documentElement.dataset.snapshot") == str(wall_site.queries.number)
     context.close()
+
+
+def test_the_last_hours_play_one_after_the_other_and_never_pass_for_the_present(opened: Any) -> None:
+    page = drawn(opened("/scene/last_day"))
+    shown = "() => document.querySelector('.wall-moment-time').textContent"
+    first = page.evaluate(shown)
+    assert first != "--:--", "the scene is shown with its first hour, not with the present"
+    assert page.inner_text(".wall-moment-mark") == "回放" and page.inner_text("#connection") == "回放中"
+    legend = page.inner_text(".wall-legend")
+    page.evaluate("""() => {
+      window.styles = 0;
+      const map = window.cityBrainExport.mapOf(document.querySelector('.map-graph .js-plotly-plot')), set = map.setStyle.bind(map);
+      map.setStyle = (...given) => { window.styles += 1; return set(...given); };
+    }""")
+    page.wait_for_function("first => document.querySelector('.wall-moment-time').textContent !== first", arg=first)
+    page.wait_for_function("() => document.querySelectorAll('.wall-moment-hours .is-past').length >= 2")
+    assert page.inner_text(".wall-legend") == legend, "one legend for all hours"
+    assert page.evaluate("() => window.styles") == 0, "no hour draws the whole map anew"

@@ -9,6 +9,7 @@ from query_town import Town
 
 from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.home import Home
+from data_pipeline.ledger.known import ledger_areas
 from data_pipeline.metrics import metric
 from data_pipeline.queries import Queries, rows_for_output
 
@@ -53,8 +54,11 @@ def test_a_command_may_read_the_areas_it_speaks_of_alone(town: Town) -> None:
     town.commit(stations, town.charge(datetime(2026, 4, 3, 10), {"a": 10.0, "b": 20.0, "c": 70.0}))
     some = Queries.open(town.home, {"toy": town.pack}, now=lambda: town.clock, areas=["toy", "east"])
     assert [some.latest("charging.energy_kwh", area).value for area in ("toy", "east", "west")] == [100.0, 30.0, None]
-    assert some.latest("charging.energy_kwh", "toy") == town.queries.latest("charging.energy_kwh", "toy")
     some.close()
+    near = Queries.open(town.home, {"toy": town.pack}, now=lambda: town.clock, areas=ledger_areas(town.pack))
+    assert near.latest("charging.energy_kwh", "toy") == town.queries.latest("charging.energy_kwh", "toy")
+    assert near.by_area("charging.energy_kwh", "toy", "hour") == town.queries.by_area("charging.energy_kwh", "toy", "hour")
+    near.close()
 
 
 def test_a_missing_station_makes_the_figure_partial_and_says_how_many_reported(town: Town) -> None:
