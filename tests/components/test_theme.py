@@ -76,6 +76,8 @@ def test_no_text_is_smaller_than_12_px() -> None:
             if path.name == "wall.css" and size.endswith("rem"):  # a wall's rem is its least character (decision 0010)
                 assert float(size.removesuffix("rem")) >= 1, size
                 continue
+            if path.name == "wall.css" and size.startswith("max(1rem, "):  # larger where the tile has room
+                continue
             assert size.startswith(("var(--", "calc(var(--", "clamp(13px", "1.6rem", "inherit")), f"{path.name}: {size}"
     for name, size in theme.SIZES.items():
         if name.startswith(("text", "figure")):
