@@ -31,7 +31,7 @@ browser: ## Chromium and CJK fonts through apt where it may, else say what to in
 	@sh tests/install_browser.sh
 
 test: install-tests ## the whole suite, sampled where a full matrix would be long
-	$(PY) -m pytest -n $(JOBS) --dist loadfile
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 check: install-tests ## ruff and types
 	$(PY) -m ruff check .

@@ -51,7 +51,9 @@ def layer_switch(request: PageRequest, layer: str, *, id: str, overlays: Iterabl
 def _labels(path: Path, layer: str, group_by: str, lang: Lang, bbox: tuple[float, float, float, float]) -> tuple[Label, ...]:
     """One label for each name: inside the largest piece of what carries it, in the box of the map."""
     west, south, east, north = bbox
-    x, y = (east - west) * 0.08, (north - south) * 0.08
+    # neighbours lie around the city; the name of a water must stand wholly inside, or the map's edge cuts its lines
+    out = 0.08 if layer == "neighbors" else -0.04
+    x, y = (east - west) * out, (north - south) * out
     box = shapely.box(west - x, south - y, east + x, north + y)
     pieces: dict[str, list[shapely.Geometry]] = {}
     for feature in orjson.loads(path.read_bytes())["features"]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,9 @@ SHOTS = matrix() if os.environ.get("CITY_BRAIN_SCREENS") == "all" else SAMPLE
 @pytest.fixture(scope="module")
 def web(real_home: Path) -> Iterator[Web]:
     running = Web(real_home)
+    # the first answer of a new process takes longest; on a busy machine longer than a browser waits before it asks again
+    with urllib.request.urlopen(f"{running.url}/view?path=/&search=%3Flang%3Dzh%26theme%3Ddark", timeout=300) as answer:
+        assert answer.status == 200
     yield running
     running.stop()
 

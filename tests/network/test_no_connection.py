@@ -92,7 +92,8 @@ def test_no_request_of_any_page_and_no_connection_of_any_process_leaves_this_mac
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=chromium,
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
+            args=["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update",
+                  "--disable-gpu-rasterization", "--disable-gpu-compositing"],
         )
         # what is asked for does not depend on the size of the picture; maps are drawn by the processor here
         context = browser.new_context(viewport={"width": 800, "height": 600}, locale="zh-CN")
