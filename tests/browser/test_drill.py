@@ -120,6 +120,7 @@ def test_a_viewer_sees_no_form_and_one_who_reports_does_and_hears_that_no_pipeli
 ) -> None:
     opened.goto(f"{drill_with_access.url}/events")
     opened.wait_for_selector("html[data-may-act='no']", state="attached")
+    opened.wait_for_selector("form.act", state="attached")
     assert opened.locator("form.act").count() == 1
     assert not opened.locator("details.if-may").first.is_visible()
     opened.goto(f"{drill_with_access.url}/login")
