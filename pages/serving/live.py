@@ -210,8 +210,13 @@ class Views:
 
     def page(self, path: str, search: str, have: str) -> bytes:
         """One page as the browser takes it."""
-        request, page = self.request(path, search)
-        view = self._view(request, page)
+        try:
+            request, page = self.request(path, search)
+        except UsageError as error:  # a moment that is none: said in the frame of the present
+            request, page = self.request(path, replay.of_the_present(search))
+            view = _refused(error, request)
+        else:
+            view = self._view(request, page)
         if view.redirect:
             return to_bytes({"redirect": view.redirect})
         key = f"{view.key}|{request.lang}|{request.theme}|{path}"
@@ -283,7 +288,13 @@ class Views:
                 raise  # a word missing in the catalogue is a fault of ours, not of the address
             return shell.not_found(request, error)
         except CityBrainError as error:
-            return View(t("state.error", request.lang), empty(t("state.error", request.lang), error_words(error, request.lang)), "error")
+            return _refused(error, request)
+
+
+def _refused(error: CityBrainError, request: PageRequest) -> View:
+    """What stands where a page cannot be made."""
+    said = t("state.error", request.lang)
+    return View(said, empty(said, error_words(error, request.lang)), "error")
 
 
 def _page(views: Views, path: str, search: str, have: str) -> bytes:

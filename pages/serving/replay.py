@@ -90,6 +90,11 @@ def _span(params: Mapping[str, str], moment: datetime, now: datetime, pack: Pack
     return tuple(moments(step, MOST_FRAMES, begin, min(end, now), pack)) or (moment,)
 
 
+def of_the_present(search: str) -> str:
+    """The query of an address without what asks for the past."""
+    return urlencode([(k, v) for k, v in parse_qsl(search.lstrip("?")) if k not in (AT, AS_OF, STEP, SPAN)])
+
+
 def is_past(search: str) -> bool:
     """Whether an address looks back: its answer changes with a snapshot only, not with the clock."""
     return any(name in (AT, AS_OF) for name, _ in parse_qsl(search.lstrip("?")))
@@ -186,7 +191,7 @@ def frames(
     have : key of the structure the browser has already; a whole view of that key comes without its tree
     span : first and last frame of the whole replay (`SPAN`); empty: the window of each moment
     """
-    params = {k: v for k, v in parse_qsl(search.lstrip("?")) if k not in (AT, AS_OF, STEP, SPAN)}
+    params = dict(parse_qsl(of_the_present(search)))
     params |= {name: text for name, text in ((STEP, "" if step == STEPS[0] else step), (SPAN, span)) if text}
     found, before, key = [], None, have
     for at in ends:

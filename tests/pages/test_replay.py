@@ -63,6 +63,11 @@ def test_nonsense_for_a_moment_is_refused_with_an_example(ezhou):
         replay.rewound({"at": "yesterday"}, ezhou, NOW)
 
 
+def test_an_address_with_such_a_moment_is_answered_with_words(views):
+    body = page(views, "/", "?at=yesterday&lang=en")
+    assert body["key"].startswith("error|") and "yesterday" in words(body["tree"])
+
+
 def test_frames_stand_at_the_ends_of_local_periods_and_never_in_the_future(ezhou):
     # 24 hours of 21 November in Ezhou: 01:00 is 17:00 UTC of the day before
     day = replay.moments("hour", 24, datetime(2026, 11, 20, 17), NOW, ezhou)
