@@ -35,6 +35,7 @@ ledger.fields       `choose(…)`, `day(…)`: a list or a date whose value is p
 ticker              `ticker(events, names, tz, lang, now, id=…, href=…, limit=…)`, `sort_events`, `is_signal`
 sentence            `parts(…)`, `sentence(parts, at, tz, lang, id=…)`: the opening sentence by rule
 drawer              `shell(lang)`, `provenance(item, metric, area_name, tz, lang, api_href)`
+element             `Element`: what React components of our own share
 table               `table(columns, rows, lang, id=…, caption=…, numeric=…)`, `pager(…)`
 states              `empty(text, hint, links=…)`, `mark(text, kind)`, `simulated_badge(…)`
 cells               `cell(value, column, tz, lang)`, `label(name, contract, lang)`, `attributes(…)`, `unit_words(…)`:

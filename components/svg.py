@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash.development.base_component import Component
+from components.element import Element
 
 Part = tuple[str, dict[str, Any]]
 
 
-class Svg(Component):
+class Svg(Element):
     """An `<svg>` of plain parts.
 
     Parameters
@@ -28,7 +28,6 @@ class Svg(Component):
     """
 
     _children_props: list[str] = []
-    _base_nodes = ["children"]
     _namespace = "city_brain"
     _type = "Svg"
 
@@ -41,18 +40,10 @@ class Svg(Component):
         label: str | None = None,
         stretch: bool | None = None,
     ) -> None:
-        self._prop_names = ["id", "parts", "viewBox", "className", "label", "stretch"]
-        self._valid_wildcard_attributes: list[str] = []
-        self.available_properties = self._prop_names
-        self.available_wildcard_properties: list[str] = []
-        given = {
-            "id": id, "parts": [list(p) for p in parts or ()], "viewBox": viewBox, "className": className,
-            "label": label, "stretch": stretch,
-        }  # fmt: skip
-        # not through Component.__init__: for each property it would try to import the namespace as a package
-        for name, value in given.items():
-            if value is not None:
-                setattr(self, name, value)
+        self._hold(
+            id=id, parts=[list(p) for p in parts or ()], viewBox=viewBox, className=className,
+            label=label, stretch=stretch,
+        )  # fmt: skip
 
 
 def runs(values: Sequence[float | None]) -> list[list[int]]:

@@ -23,7 +23,7 @@ from pages import area_figures as af
 from pages.plan import area as plan_area
 from pages.serving import basemap, download, overlays, shell
 
-MAX_TICKER, SITES_SHOWN, MANY_DOTS, MAX_ATTRIBUTES, MAX_SIBLINGS = 6, 12, 600, 3, 7
+MAX_TICKER, SITES_SHOWN, MAX_ATTRIBUTES, MAX_SIBLINGS = 6, 12, 3, 7
 
 
 def build(request: PageRequest) -> View:
@@ -179,9 +179,7 @@ def _siblings(request: PageRequest, metrics: Sequence[Metric], chosen: Metric) -
 
 def _map_notes(request: PageRequest, level: str, readings: Sequence[Reading], dots_drawn: int) -> list[Any]:
     city, lang = request.city, request.lang
-    notes: list[str] = []
-    if dots_drawn > MANY_DOTS:
-        notes.append(t("map.dots_grouped", lang, n=number(dots_drawn, 0)))
+    notes = overlays.dots_note(dots_drawn, lang)
     layer = city.layer_of(level)  # type: ignore[arg-type]
     if layer and city.layers[layer].approximate:
         notes.append(t("area.sketch_lines", lang))

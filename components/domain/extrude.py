@@ -7,6 +7,7 @@ from typing import Any
 
 from components.i18n import Lang
 from components.maps.city_map import class_of, classes
+from components.maps.overlays import by_state, give_states
 from components.theme import Theme, color
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Reading
@@ -42,17 +43,16 @@ def extruded(
     drawn = figure["layout"]["map"]
     drawn["style"]["sources"]["blocks"] = {"type": "geojson", "data": url, "promoteId": "id"}
     flat = color("no-data", theme)
-    fills = ["match", ["coalesce", ["feature-state", "state"], -1], *(part for i, one in enumerate(scale) for part in (i, one.fill)), flat]
     drawn["style"]["layers"].append(
         {"id": "blocks", "type": "fill-extrusion", "source": "blocks",
-         "paint": {"fill-extrusion-color": fills if scale else flat, "fill-extrusion-height": ["coalesce", ["feature-state", "height"], 0],
+         "paint": {"fill-extrusion-color": by_state([one.fill for one in scale], flat) if scale else flat, "fill-extrusion-height": ["coalesce", ["feature-state", "height"], 0],
                    "fill-extrusion-base": 0, "fill-extrusion-opacity": 0.92, "fill-extrusion-vertical-gradient": True}}
     )  # fmt: skip
     states = {
         area: {"state": class_of(value, scale), "height": round(tallest_m * (max((value - floor) / span, LEAST_SHARE) if span else LEAST_SHARE))}
         for area, value in values.items()
     }
-    figure["layout"]["meta"].setdefault("states", {})["blocks"] = {"of": states, "words": {}, "name": "", "layer": "blocks"}
+    give_states(figure, "blocks", states)
     drawn["style"]["light"] = {"anchor": "viewport", "intensity": 0.35, "position": [1.3, 200, 35]}
     drawn.update(pitch=PITCH_DEG, bearing=BEARING_DEG)
     return figure

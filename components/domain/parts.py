@@ -70,7 +70,7 @@ def flagged(
         bad = strip.is_bad(item.side, metric.better)
         side = t("band.short_above" if item.side > 0 else "band.short_below", lang)
         said = [side, "，" if lang == "zh" else ", ", drawer_statistics.unusual_words(item, metric, lang), " · ",
-                 formats.period(item.reading, tz, lang, now_utc)]  # fmt: skip
+                formats.period(item.reading, tz, lang, now_utc)]  # fmt: skip
         lines.append(_line([html.B(area), " ", name] if area else name, f"{area} {name}".strip(), value, said, bad, item.reading, lang))
     notes = [t("domains.more_unusual", lang, n=len(found) - limit)] if len(found) > limit else []
     notes.append(t("statistics.flagged_note", lang, n=rate))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from dash.development.base_component import Component
+from components.element import Element
 
 
-class AddressField(Component):
+class AddressField(Element):
     """A labelled field; changing it opens the same page with `param` set to the new value.
 
     Parameters
@@ -24,7 +24,6 @@ class AddressField(Component):
     """
 
     _children_props: list[str] = []
-    _base_nodes = ["children"]
     _namespace = "city_brain"
     _type = "AddressField"
 
@@ -39,18 +38,10 @@ class AddressField(Component):
         active: bool | None = None,
         id: str | None = None,
     ) -> None:
-        self._prop_names = ["id", "param", "value", "label", "options", "min", "max", "active"]
-        self._valid_wildcard_attributes: list[str] = []
-        self.available_properties = self._prop_names
-        self.available_wildcard_properties: list[str] = []
-        given = {
-            "id": id, "param": param, "value": value, "label": label, "min": min, "max": max, "active": active,
-            "options": None if options is None else [list(o) for o in options],
-        }  # fmt: skip
-        # not through Component.__init__: for each property it would try to import the namespace as a package
-        for name, found in given.items():
-            if found is not None:
-                setattr(self, name, found)
+        self._hold(
+            id=id, param=param, value=value, label=label, min=min, max=max, active=active,
+            options=None if options is None else [list(o) for o in options],
+        )  # fmt: skip
 
 
 def choose(param: str, value: str, label: str, options: Sequence[tuple[str, str]], everything: str) -> AddressField:

@@ -133,7 +133,7 @@ def _name(row: LedgerProject, lang: Lang, with_clause: bool) -> html.Span:
         facts.append(t("ledger.programme", lang))
     if project.n_projects is not None and project.row_type != "group":
         facts.append(t("ledger.n_projects", lang, n=project.n_projects))
-    return html.Span([html.B(pick(project.name_zh, project.name_en, lang)), 
+    return html.Span([html.B(pick(project.name_zh, project.name_en, lang)),
                       html.Small(clause_facts(project.clause if with_clause else "", facts, lang))], className="two-lines")  # fmt: skip
 
 

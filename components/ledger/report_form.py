@@ -13,9 +13,9 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from dash import html
-from dash.development.base_component import Component
 
 from components import formats
+from components.element import Element
 from components.i18n import Lang, catalogue, has, pick, t
 from components.ledger.printed import with_unit
 from components.ledger.target import evidence, person
@@ -39,7 +39,7 @@ Field = dict[str, Any]
 MOST_PAST = 60  # accepted reports that can be taken back on the page
 
 
-class ActionForm(Component):
+class ActionForm(Element):
     """A form whose answer is shown in place.
 
     Parameters
@@ -57,7 +57,6 @@ class ActionForm(Component):
     """
 
     _children_props: list[str] = []
-    _base_nodes = ["children"]
     _namespace = "city_brain"
     _type = "ActionForm"
 
@@ -71,18 +70,10 @@ class ActionForm(Component):
         className: str | None = None,  # noqa: N803  the attribute's own spelling
         id: str | None = None,
     ) -> None:
-        self._prop_names = ["id", "action", "fixed", "fields", "buttons", "words", "className"]
-        self._valid_wildcard_attributes: list[str] = []
-        self.available_properties = self._prop_names
-        self.available_wildcard_properties: list[str] = []
-        given = {
-            "id": id, "action": action, "fixed": dict(fixed or {}), "fields": list(fields or ()), "className": className,
-            "buttons": [list(button) for button in buttons or ()], "words": dict(words or {}),
-        }  # fmt: skip
-        # not through Component.__init__: for each property it would try to import the namespace as a package
-        for name, found in given.items():
-            if found is not None:
-                setattr(self, name, found)
+        self._hold(
+            id=id, action=action, fixed=dict(fixed or {}), fields=list(fields or ()), className=className,
+            buttons=[list(button) for button in buttons or ()], words=dict(words or {}),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Their geometry comes once, by URL, in a style that does not change; a new snapsh
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def road_classes(states: Sequence[RoadState], metric: Metric) -> dict[str, int]:
     """Section id → rank of its state (0 free … 4 severe) by the classes of the delay share; sections without a speed are left out."""
     bounds = [step.at_least for step in metric.thresholds]
     known = {s.site_id: s.delay_share for s in states if s.delay_share is not None}
-    return {site: max(sum(value >= bound for bound in bounds) - 1, 0) for site, value in known.items()}
+    return {site: _rank(value, bounds) for site, value in known.items()}
 
 
 def with_roads(figure: dict[str, Any], url: str, states: Sequence[RoadState], metric: Metric, theme: Theme, lang: Lang) -> dict[str, Any]:
@@ -52,12 +53,12 @@ def with_roads(figure: dict[str, Any], url: str, states: Sequence[RoadState], me
         return {"id": id, "type": "line", "source": "roads", "paint": own, "layout": cap, "metadata": {"group": ROADS_GROUP}}
 
     ground = color("map-bg", theme)
-    colours = _by_state([color(token, theme) for token in ROADS], color("ink-3", theme))
+    colours = by_state([color(token, theme) for token in ROADS], color("ink-3", theme))
     layers = [
         line("roads-casing", ground, _growing([w + 1.8 for w in WIDTHS_PX], UNKNOWN_PX + 1.2), opacity=0.85),
         line("roads", colours, _growing(WIDTHS_PX, UNKNOWN_PX)),
-        line("roads-dotted", ground, 1.6, dasharray=[1, 2.5], opacity=_by_state([0, 0, 0, 1, 0], 0)),
-        line("roads-dashed", ground, 2.4, dasharray=[2.5, 1.5], opacity=_by_state([0, 0, 0, 0, 1], 0)),
+        line("roads-dotted", ground, 1.6, dasharray=[1, 2.5], opacity=by_state([0, 0, 0, 1, 0], 0)),
+        line("roads-dashed", ground, 2.4, dasharray=[2.5, 1.5], opacity=by_state([0, 0, 0, 0, 1], 0)),
     ]
     names = [pick(step.zh, step.en, lang) for step in metric.thresholds]
     ranks = road_classes(states, metric)
@@ -99,14 +100,14 @@ def with_heat(figure: dict[str, Any], url: str, heat: HeatMap, unit: str, theme:
     unit : unit of the sums, as metrics have it
     """
     bounds = heat_classes(heat)
-    ranks = {cell: max(sum(value >= bound for bound in bounds) - 1, 0) for cell, value in heat.cells.items()}
+    ranks = {cell: _rank(value, bounds) for cell, value in heat.cells.items()}
     fills = ramp(max(len(bounds), 1), theme, HEAT)
     for trace in figure["data"]:
         if trace["type"] == "choroplethmap":
             trace["marker"]["opacity"] = 0
     layers = [
         {"id": "cells", "type": "fill", "source": "cells", "paint": {
-            "fill-color": _by_state(fills, color("land", theme)), "fill-opacity": _by_state([0.9] * len(fills), 0),
+            "fill-color": by_state(fills, color("land", theme)), "fill-opacity": by_state([0.9] * len(fills), 0),
             "fill-outline-color": color("map-bg", theme)}, "layout": {"visibility": "visible"}},
     ]  # fmt: skip
     texts = formats.alike(list(heat.cells.values()), unit, 0, lang)[0]  # type: ignore[arg-type]
@@ -143,11 +144,28 @@ def _added(figure: dict[str, Any], source: str, url: str, layers: list[dict[str,
     order = [layer["id"] for layer in drawn["layers"]]
     at = order.index(below) if below else next((i for i, own in enumerate(order) if own.startswith(NAMES)), len(order))
     drawn["layers"][at:at] = layers
-    figure["layout"]["meta"].setdefault("states", {})[source] = {"of": {id: {"state": rank} for id, rank in ranks.items()}, "words": dict(words), "name": name, "layer": source}
+    give_states(figure, source, {id: {"state": rank} for id, rank in ranks.items()}, words, name)
     return figure
 
 
-def _by_state(values: Sequence[Any], other: Any) -> list[Any]:
+def give_states(figure: dict[str, Any], source: str, of: Mapping[str, Mapping[str, int]], words: Mapping[str, str] | None = None, name: str = "") -> None:
+    """Let `assets/map.js` set the state of the features of a source, which its layer of the same id draws by (`by_state`).
+
+    Parameters
+    ----------
+    of : id of a feature → its `state` (and `height`); one that is left out has none
+    words : id → what is said of it under the pointer
+    name : property of the features that holds their name
+    """
+    figure["layout"]["meta"].setdefault("states", {})[source] = {"of": dict(of), "words": dict(words or {}), "name": name, "layer": source}
+
+
+def _rank(value: float, bounds: Sequence[float]) -> int:
+    """Place of the class of a value among classes told by their lower bounds; what is below the first belongs to it."""
+    return max(bisect_right(bounds, value) - 1, 0)
+
+
+def by_state(values: Sequence[Any], other: Any) -> list[Any]:
     """A MapLibre expression: one of `values` by the state of a feature, `other` where it has none."""
     return ["match", ["coalesce", ["feature-state", "state"], -1], *(part for i, value in enumerate(values) for part in (i, value)), other]
 
@@ -155,7 +173,7 @@ def _by_state(values: Sequence[Any], other: Any) -> list[Any]:
 def _growing(widths: Sequence[float], other: float) -> list[Any]:
     """Widths by state that grow from a view of the city to one of a street."""
     wide = [w * 2.2 for w in widths]
-    return ["interpolate", ["linear"], ["zoom"], 8.5, _by_state(widths, other), 14, _by_state(wide, other * 2)]
+    return ["interpolate", ["linear"], ["zoom"], 8.5, by_state(widths, other), 14, by_state(wide, other * 2)]
 
 
 def _road_words(state: RoadState, name: str, lang: Lang) -> str:

@@ -53,7 +53,7 @@ def _row(row: LedgerTarget, departments: Mapping[str, str], lang: Lang, today: d
             html.Span([html.Small(t("target.value", lang)), printed.target_value(row.target, lang)], className="wall-target-figure"),
             html.Span([html.Small(t("target.actual", lang)), actual_words(row, lang)], className="wall-target-figure"),
             # the mark comes first: what does not fit is left out from the end
-             html.Span([*simulated_mark(row.is_simulated, lang), html.Span(due), html.Span(lead, title=lead, className="wall-target-lead")],
+            html.Span([*simulated_mark(row.is_simulated, lang), html.Span(due), html.Span(lead, title=lead, className="wall-target-lead")],
                       className="wall-row-note wall-fit"),
         ],
         className=f"wall-row wall-target is-{row.status}",

@@ -29,6 +29,7 @@ from data_pipeline.aggregate.clock import clock_offset, counted_day, is_one_numb
 from data_pipeline.contracts import Contract, contract
 from data_pipeline.metrics import MARTS, Metric
 from data_pipeline.metrics.standards import standards
+from data_pipeline.store.schema import known_at
 from data_pipeline.times import GRAINS, SUB_DAY_SECONDS, Grain
 
 # a ticket may be closed or fall due this long after it was received
@@ -220,9 +221,9 @@ def _stock(metrics: list[Metric], window: Window) -> Composed:
     """
     first = metrics[0]
     declared = contract(first.dataset)
-    known, params = _known(window)
+    known, moments = known_at(window.as_of)
     key = ", ".join(f'"{name}"' for name in declared.key)
-    params = [window.city, *params]
+    params: list[Any] = [window.city, *moments]
     if declared.kind == "register":
         begin = "coalesce(v.opened_on, f.first_day)" if "opened_on" in declared.columns else "f.first_day"
         if first.counts_from:
@@ -328,15 +329,9 @@ def _where(expression: str, conditions: list[str]) -> str:
     return f"CASE WHEN {' AND '.join(conditions)} THEN {cast} END" if conditions else cast
 
 
-def _known(window: Window) -> tuple[str, list[Any]]:
-    if window.as_of is None:
-        return "known_to_utc IS NULL", []
-    return "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)", [window.as_of, window.as_of]
-
-
 def _records(metric: Metric, declared: Contract, window: Window, params: list[Any], *, join_areas: bool) -> str:
     """The CTE `records`: the city's records of the days, as known; with `area_id` where asked."""
-    known, moments = _known(window)
+    known, moments = known_at(window.as_of)
     from_day = window.from_day - LONGEST_CASE if metric.period_on else window.from_day
     conditions = ["r.city = ?", "r.local_day >= ?", "r.local_day < ?", known]
     params += [window.city, from_day, window.to_day, *moments]
@@ -364,7 +359,7 @@ def _register(metric: Metric, declared: Contract, window: Window, params: list[A
     """The CTE `register` where the mart uses it: the sites' attributes as known."""
     if declared.register_dataset is None or "register" not in _mart(metric):
         return ""
-    known, moments = _known(window)
+    known, moments = known_at(window.as_of)
     params += [window.city, *moments]
     table = contract(declared.register_dataset).table
     return f',\nregister AS (\n  SELECT * FROM "{table}" WHERE city = ? AND {known}\n)'

@@ -11,6 +11,7 @@ from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.metrics import Metric
 from data_pipeline.store.lake import Lake
+from data_pipeline.store.schema import known_at
 from data_pipeline.times import Grain, midnight_utc, next_day_floor
 
 
@@ -19,16 +20,12 @@ def read_figures(
 ) -> pl.DataFrame:
     """Archived figures of some metrics whose periods start on the days `from_day` to `to_day` (exclusive)."""
     table = contract("figures").table
-    known = (
-        "known_to_utc IS NULL"
-        if as_of is None
-        else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
-    )
+    known, moments = known_at(as_of)
     return lake.frame(
         "SELECT metric_id, grain, area_id, local_day, numerator, denominator, value, n, reported_n, expected_n,"
         f' is_simulated, known_from_utc FROM "{table}" WHERE city = ? AND local_day >= ? AND local_day < ?'
         f" AND list_contains(?, metric_id) AND {known}",
-        [city, from_day, to_day, metric_ids, *([] if as_of is None else [as_of, as_of])],
+        [city, from_day, to_day, metric_ids, *moments],
     )
 
 

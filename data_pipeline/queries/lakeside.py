@@ -17,6 +17,7 @@ from data_pipeline.metrics import Metric
 from data_pipeline.queries.series import SELECT, Key, Series, microseconds, split
 from data_pipeline.queries.types import Reading
 from data_pipeline.store.lake import Lake
+from data_pipeline.store.schema import known_at
 from data_pipeline.times import SUB_DAY_SECONDS, Grain, day_floor, local_day, next_day_floor
 
 _DAY = timedelta(days=1)
@@ -194,12 +195,7 @@ def behind(
     if from_figures:
         return (composed.sql, *_figures_behind(lake, pack, metric, reading, first, after, as_of))
     declared = contract(metric.dataset)
-    known = (
-        "r.known_to_utc IS NULL"
-        if as_of is None
-        else "r.known_from_utc <= ? AND (r.known_to_utc IS NULL OR r.known_to_utc > ?)"
-    )
-    moments = [] if as_of is None else [as_of, as_of]
+    known, moments = known_at(as_of, "r")
     params: list[Any] = [pack.id, reading.area, *moments]
     conditions = ["r.city = ?", "l.area_id = ?", known]
     if metric.is_stock:
@@ -230,17 +226,13 @@ def _figures_behind(
 ) -> tuple[list[int], int, tuple[str, ...], tuple[tuple[Any, ...], ...]]:
     codes = [reading.area, *pack.area(reading.area).codes]
     declared = contract("figures")
-    known = (
-        "known_to_utc IS NULL"
-        if as_of is None
-        else "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)"
-    )
+    known, moments = known_at(as_of)
     columns = (*declared.columns, "delivery_id", "row_number")
     names = ", ".join(f'"{name}"' for name in columns)
     rows = lake.frame(
         f'SELECT {names} FROM "{declared.table}" WHERE city = ? AND metric_id = ? AND list_contains(?, area_id)'
         f" AND local_day >= ? AND local_day < ? AND {known} ORDER BY period_start",
-        [pack.id, metric.id, codes, first, after, *([] if as_of is None else [as_of, as_of])],
+        [pack.id, metric.id, codes, first, after, *moments],
     )
     ids = sorted(rows["delivery_id"].unique().to_list(), reverse=True)
     return ids, rows.height, columns, tuple(rows.head(SAMPLE_ROWS).rows())

@@ -22,6 +22,7 @@ from data_pipeline.queries.mirror import Mirror
 from data_pipeline.queries.past import Moment
 from data_pipeline.queries.reading import ReadingLake
 from data_pipeline.queries.types import HeatMap, RoadState
+from data_pipeline.store.schema import known_at
 from data_pipeline.times import local_day
 from geo.h3cells import cell_outline, covering, parents_text
 
@@ -138,10 +139,7 @@ class LayersDoor:
 
     def _known(self) -> tuple[str, list[datetime]]:
         """The condition for records known now, or at the moment this door stands at, and its parameters."""
-        moment = self._moment.known_at_utc if self._moment else None
-        if moment is None:
-            return "known_to_utc IS NULL", []
-        return "known_from_utc <= ? AND (known_to_utc IS NULL OR known_to_utc > ?)", [moment, moment]
+        return known_at(self._moment.known_at_utc if self._moment else None)
 
     def _sites_of(self, pack: Pack, dataset: str) -> list[dict[str, Any]]:
         frame = self._mirror.state.sites.get(pack.id)

@@ -20,6 +20,8 @@ commit_seq          number of the commit that wrote or last touched the row
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from data_pipeline.contracts import DUCKDB_TYPES, Contract
 
 SYSTEM_COLUMNS: dict[str, str] = {
@@ -117,3 +119,14 @@ def create_statement(table: str, columns: dict[str, str]) -> str:
     """`CREATE TABLE IF NOT EXISTS` for a table; names come from declarations only."""
     body = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
     return f'CREATE TABLE IF NOT EXISTS "{table}" ({body})'
+
+
+def known_at(moment: datetime | None, table: str = "") -> tuple[str, list[datetime]]:
+    """The condition on records that counted at a moment (naive UTC; None: that count now), and its parameters.
+
+    `table`: the name the records have in the statement, where it joins others.
+    """
+    of = f"{table}." if table else ""
+    if moment is None:
+        return f"{of}known_to_utc IS NULL", []
+    return f"{of}known_from_utc <= ? AND ({of}known_to_utc IS NULL OR {of}known_to_utc > ?)", [moment, moment]

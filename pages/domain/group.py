@@ -100,10 +100,10 @@ def _unusual(request: PageRequest, cards: CardOf, headline: Sequence[str]) -> ht
     judged = sum(card.band is not None and figures.usable(card.reading) for card, _, _ in found)
     missing = sum(card.reading.value is None for card, _ in cards.values())
     first = parts.flagged(beyond, verdict.judged, verdict.false_a_day, city.tz, lang, request.now_utc,
-                                 id=live_id("domain-flagged"), limit=MAX_UNUSUAL)  # fmt: skip
+                          id=live_id("domain-flagged"), limit=MAX_UNUSUAL)  # fmt: skip
     outside = [item for item in found if parts.is_unusual(item[0]) and (item[1].id, item[0].reading.area) not in told]
     rest = parts.unusual(outside, city.tz, lang, request.now_utc, id=live_id("domain-unusual"),
-                                limit=max(MAX_UNUSUAL - len(beyond), 3), missing=missing, judged=judged)  # fmt: skip
+                         limit=max(MAX_UNUSUAL - len(beyond), 3), missing=missing, judged=judged)  # fmt: skip
     head = html.H2([t("domains.unusual", lang), html.Small(t("statistics.flagged", lang))])
     return html.Section([head, first, html.H3(t("statistics.outside", lang)), rest], className="domain-unusual")
 

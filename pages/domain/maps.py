@@ -27,7 +27,6 @@ from pages.serving import basemap, download, overlays
 
 MAX_RANKED = 12
 # more dots than these hide the figure below: such a layer is shown when it is asked for, and comes as vector tiles
-MANY_DOTS = 600
 VIEW_3D = "3d"
 # how far back a course is drawn beside the same days or months of the year before
 SPAN: dict[Grain, timedelta] = {"day": timedelta(days=45), "month": timedelta(days=395), "quarter": timedelta(days=800), "year": timedelta(days=2200)}
@@ -170,7 +169,7 @@ def _sites(request: PageRequest, group: DomainGroup) -> tuple[SiteLayer | None, 
         return None, []  # dots would hide the cells; who asks for both has them
     for layer in [chosen] if chosen else group.sites:
         sites = sites_of(request, layer)
-        if chosen or 0 < len(sites) <= MANY_DOTS:
+        if chosen or 0 < len(sites) <= overlays.MANY_DOTS:
             return layer, sites
     return None, []
 
@@ -185,8 +184,7 @@ def sites_of(request: PageRequest, layer: SiteLayer) -> list[Site]:
 def _notes(request: PageRequest, group: DomainGroup, level: str, n: int, raised: bool) -> list[Any]:
     city, lang = request.city, request.lang
     notes = [t("domains.weak_drawn", lang)] if group.weak_places else []
-    if n > MANY_DOTS:
-        notes.append(t("map.dots_grouped", lang, n=number(n, 0)))
+    notes += overlays.dots_note(n, lang)
     if raised:
         notes.append(t("domains.view_3d_hint", lang))
     notes += frame.sketches(city, lang, approximate=level == "township")

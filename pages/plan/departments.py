@@ -33,8 +33,7 @@ def _departments(request: PageRequest, ledger: Ledger) -> View:
         body += [
             html.H2(frame.plan_name(plan, request), className="plan-title"),
             html.P(t("ledger.rank_method", lang, least=boards.RANKED_FROM), className="note"),
-            departments.board_table([b for b in own if b.led], words,
-                                           lambda name: frame.href(request, "/plan", department=name)),
+            departments.board_table([b for b in own if b.led], words, lambda name: frame.href(request, "/plan", department=name)),
         ]  # fmt: skip
         others = [b for b in own if not b.led]
         if others:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,10 +17,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from components import formats
-from components.i18n import t
+from components.i18n import Lang, t
 from components.maps import overlays
 from components.maps.style import ROADS_GROUP
 from data_pipeline.cities import Pack
+from data_pipeline.cities.model import LEVELS
 from data_pipeline.metrics import Metric, metric
 from data_pipeline.queries.types import RoadState
 from pages import PageRequest
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from data_pipeline.queries import Queries
 
 MAX_AGE_S = 300
+MANY_DOTS = 600
 ROAD_METRIC = "traffic.delay_share"  # its classes are the states of a section
 ROAD_DOMAIN = "traffic"
 
@@ -83,17 +86,19 @@ def site_url(request: PageRequest) -> str:
     return request.href("/site/{id}", city=request.city.id).replace("%7Bid%7D", "{id}")
 
 
+def dots_note(n: int, lang: Lang) -> list[str]:
+    """That one dot may stand for several places, where there are many."""
+    return [t("map.dots_grouped", lang, n=formats.number(n, 0))] if n > MANY_DOTS else []
+
+
 def make_overlays_router(queries: Queries, packs: Mapping[str, Pack]) -> APIRouter:
     """The route of the shapes."""
     router = APIRouter(include_in_schema=False)
     made: dict[str, Callable[[str], dict[str, Any]]] = {
-        "roads": lambda city: queries.road_sections_geojson(city),
-        "cells": lambda city: queries.cells_geojson(city),
-        "weak": lambda city: queries.weak_patches_geojson(city),
-        "areas-city": lambda city: queries.areas_geojson(city, "city"),
-        "areas-district": lambda city: queries.areas_geojson(city, "district"),
-        "areas-zone": lambda city: queries.areas_geojson(city, "zone"),
-        "areas-township": lambda city: queries.areas_geojson(city, "township"),
+        "roads": queries.road_sections_geojson,
+        "cells": queries.cells_geojson,
+        "weak": queries.weak_patches_geojson,
+        **{f"areas-{level}": partial(queries.areas_geojson, level=level) for level in LEVELS},
     }
 
     @router.get("/geo/{city}/over/{name}.geojson")

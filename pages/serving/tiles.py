@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
-from data_pipeline.cities import Area, Pack
+from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.domains import domains, kind_column
 from data_pipeline.errors import UnknownId
@@ -60,11 +60,11 @@ class Tiles:
         dataset, _, _ = layer.partition(".")
         contract(dataset)
         every = self.queries.sites(city, dataset)
-        own_area = self.packs[city].area(area) if area else None
         with self._guard:
             known = self._kept.get((city, layer, area))
             if known is None or known[0] is not every:
-                own = [s for s in every if s.lon is not None and s.lat is not None and _is_of(s, layer) and _is_in(s, own_area)]
+                inside = self.queries.sites(city, dataset, area=area) if area else every
+                own = [s for s in inside if s.lon is not None and s.lat is not None and _is_of(s, layer)]
                 lon, lat = (np.array([getattr(s, c) for s in own], dtype=np.float64) for c in ("lon", "lat"))
                 known = self._kept[city, layer, area] = (every, _Points(*mercator(lon, lat), own))
             self._kept.move_to_end((city, layer, area))
@@ -76,14 +76,6 @@ class Tiles:
 def _is_of(site: Site, layer: str) -> bool:
     kinds = next((s.kinds for g in domains().values() for s in g.sites if s.id == layer), ())
     return not kinds or site.attributes.get(kind_column(site.dataset)) in kinds
-
-
-def _is_in(site: Site, area: Area | None) -> bool:
-    if area is None or area.level == "city":
-        return True
-    if area.level == "zone":
-        return area.id in site.zone_ids
-    return area.id == (site.district_id if area.level == "district" else site.township_id)
 
 
 def make_tiles_router(queries: Queries, packs: Mapping[str, Pack]) -> APIRouter:

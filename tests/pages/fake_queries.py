@@ -198,7 +198,7 @@ class FakeQueries:
 
     areas_geojson, cells_geojson = LayersDoor.areas_geojson, LayersDoor.cells_geojson
 
-    def _no_shapes(self, city: str, *_: object) -> dict[str, Any]:
+    def _no_shapes(self, city: str, **_: object) -> dict[str, Any]:
         return {"type": "FeatureCollection", "features": []}
 
     road_sections_geojson = cells_geojson = areas_geojson = weak_patches_geojson = _no_shapes
