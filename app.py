@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from dash import Dash
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 
 from components.i18n import DEFAULT_LANG, t
 from components.theme import COLORS, DEFAULT_THEME
@@ -26,7 +27,7 @@ from data_pipeline.times import now_utc
 from pages import discover
 from pages.login import install_access
 from pages.plan import briefing
-from pages.serving import shell
+from pages.serving import first, shell
 from pages.serving.actions import make_actions_router
 from pages.serving.download import make_download_router
 from pages.serving.live import Views, make_live_router
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from data_pipeline.queries import Queries
 
 ROOT = Path(__file__).resolve().parent
+# what is answered where Dash's graph looks for Plotly: the build of lines and maps, which is all we draw; 60 % of the whole
+PLOTLY_FILE = ROOT / "assets/vendor/plotly-map.min.js"
 DEFAULT_CITY = "420700"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8050
 
@@ -51,9 +54,11 @@ INDEX = """<!DOCTYPE html>
     <meta name="theme-color" content="{ground}">
     <title>{{%title%}}</title>
     {{%favicon%}}
+    <script src="/assets/early/theme.js"></script>
     {{%css%}}
   </head>
   <body>
+    {first}
     {{%app_entry%}}
     <footer>
       {{%config%}}
@@ -105,6 +110,7 @@ def create_app(
     server.include_router(make_download_router(queries, packs, now))
     server.include_router(make_actions_router(queries, packs, home))
     server.include_router(make_router(queries, home, briefing.maker(queries, packs, now)))
+    server.add_api_route(first.PLOTLY, lambda: FileResponse(PLOTLY_FILE, media_type="text/javascript"), include_in_schema=False)
     app = Dash(
         __name__,
         server=server,
@@ -115,13 +121,16 @@ def create_app(
         serve_locally=True,
         compress=False,
         suppress_callback_exceptions=True,
-        index_string=INDEX.format(theme=DEFAULT_THEME, ground=COLORS[DEFAULT_THEME]["bg"]),
+        # loaded by name, before the first picture and by Dash's graph
+        assets_path_ignore=["early", "vendor"],
+        index_string=INDEX.format(theme=DEFAULT_THEME, ground=COLORS[DEFAULT_THEME]["bg"], first=first.MARK),
     )
     app.layout = shell.layout
     # Dash gathers scripts and styles at its first request to "/" only: a first request to a deep address
     # (a bookmark, a wall) would get a page without them
     app._setup_server()
     server.state.views = views
+    server.add_middleware(first.FirstPicture, views=views)
     if home is not None:
         install_access(server, home)
     # added last = outermost: every answer, also a refusal, carries the headers

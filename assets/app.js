@@ -12,19 +12,9 @@
   function setProps(id, props) { window.dash_clientside.set_props(id, props); }
   function lang() { return document.documentElement.dataset.lang || "zh"; }
 
-  /* ---- light and dark: the address says; else what was chosen here last; else the system. A wall is dark. ---- */
-  var LIGHT = window.matchMedia("(prefers-color-scheme: light)"), forced = "";
-
-  function kept(store, name) { try { return window[store].getItem(name); } catch (error) { return null; /* storage is shut off */ } }
-
-  function theme() {
-    if (forced) { return forced; }
-    var asked = new URLSearchParams(location.search).get("theme");
-    if (/^\/(wall|scene)(\/|$)/.test(location.pathname)) { return asked === "light" ? "light" : "dark"; }
-    /* what an address asked for holds on the way on from it, though links to the dark do not name it */
-    if (asked) { try { sessionStorage.setItem("theme", asked === "light" ? "light" : "dark"); } catch (error) { /* storage is shut off */ } }
-    return asked ? (asked === "light" ? "light" : "dark") : kept("sessionStorage", "theme") || kept("localStorage", "theme") || (LIGHT.matches ? "light" : "dark");
-  }
+  /* ---- light and dark (assets/early/theme.js) ------------------------------------------------ */
+  var forced = "";
+  function theme() { return forced || window.cityBrainTheme.now(); }
 
   function search() {
     if (theme() === "dark") { return location.search; }
@@ -32,8 +22,7 @@
     q.set("theme", theme());
     return "?" + q.toString();
   }
-  document.documentElement.dataset.theme = theme();
-  LIGHT.addEventListener("change", function () { load(false); });
+  window.cityBrainTheme.onSystem(function () { load(false); });
 
   /* for print: light for as long as the paper needs it */
   function withTheme(name) { forced = name; state.key = state.body = ""; load(false); }
@@ -58,11 +47,11 @@
     }).then(function (text) {
       if (text === null || state.busy !== mine || address !== location.pathname + location.search) { return; }
       connected();
-      whenReady(function () { apply(text, navigated); });
+      return new Promise(function (done) { whenReady(function () { apply(text, navigated); done(); }); });
     }).catch(function () { if (state.busy === mine) { lost(); } }).finally(function () {
       if (state.busy !== mine) { return; }
       state.busy = null;
-      if (state.again) { state.again = false; load(false); }
+      if (state.again || mine.told > state.snapshot) { state.again = false; load(false); }
     });
   }
 
@@ -126,6 +115,20 @@
     requestAnimationFrame(function () { tick(); showConnection(); who(); foldMaps(); fitMaps(); listeners.forEach(function (does) { does(); }); });
   }
 
+  /* the server's own drawing of the page stands until the page itself does; a figure asked for before that opens then */
+  var early = "";
+  (function () {
+    var first = byId("first");
+    if (!first) { return; }
+    new MutationObserver(function (changes, watch) {
+      if (!document.querySelector("#page > :not(.page-loading)")) { return; }
+      watch.disconnect();
+      first.remove();
+      var figure = early && document.querySelector('[data-figure="' + CSS.escape(early) + '"]');
+      if (figure) { openFigure(figure); }
+    }).observe(document.body, { childList: true, subtree: true });
+  })();
+
   /* ---- addresses ------------------------------------------------------------------------ */
   function go(href) {
     if (href === location.pathname + location.search) { return; }
@@ -140,6 +143,7 @@
     if (!target) { return; }
     if (target.closest("[data-close]")) { closeDrawer(); return; }
     var figure = target.closest("[data-figure]");
+    if (figure && figure.closest("#first")) { event.preventDefault(); early = figure.dataset.figure; return; }
     if (figure) { event.preventDefault(); openFigure(figure); return; }
     var link = target.closest("a[href]");
     if (!link || link.target || link.hasAttribute("download") || link.dataset.native) { return; }
@@ -367,6 +371,8 @@
   function heard(text) {
     var snapshot = JSON.parse(text).snapshot;
     connected();
+    /* the first page is on its way already, likely with it */
+    if (state.snapshot === null && state.busy) { state.busy.told = snapshot; return; }
     if (snapshot !== state.snapshot) { setTimeout(function () { load(false); }, Math.random() * JITTER_MS); }
   }
 

@@ -10,9 +10,6 @@
   /* ---- a scene ---------------------------------------------------------------------------- */
   function scene() {
     var TURN_MS = 9000, DRAWN_MS = 25000, turn = 0, waiting = false, appeared = 0, told = false;
-    root.dataset.wall = "scene";
-    if (window.parent !== window) { root.dataset.framed = "yes"; }
-
     function ratio() { root.style.setProperty("--dpr", window.devicePixelRatio || 1); }
     ratio();
 

@@ -17,21 +17,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence, Sized
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
 import orjson
-from dash.development.base_component import Component
 from fastapi import APIRouter, Query, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 
 from components import drawer
 from components.i18n import DEFAULT_LANG, is_lang, pick, t
-from components.ids import LIVE, figure_key, parse_figure_key
+from components.ids import figure_key, parse_figure_key
 from components.refusal import error_words
 from components.states import empty
 from components.theme import DEFAULT_THEME, THEMES, Theme
@@ -43,6 +42,7 @@ from pages import Page, PageRequest, View, find, overview
 from pages.plan import figure as plan_figure
 from pages.serving import download, replay, shell
 from pages.serving.answer import cached
+from pages.serving.tree import folded, to_bytes, updates
 
 if TYPE_CHECKING:
     from data_pipeline.queries import Queries
@@ -53,23 +53,42 @@ GEO_MAX_AGE_S = 86400
 FRESH_S = 30
 
 
+@dataclass(frozen=True)
+class Built:
+    """One page as the browser takes it: whole, and without its tree for who has a structure of that key."""
+
+    key: str
+    whole: bytes
+    without_tree: bytes
+
+    def __len__(self) -> int:
+        return len(self.whole) + len(self.without_tree)
+
+    def for_who_has(self, key: str) -> bytes:
+        """What a browser needs that shows the structure `key` already."""
+        return self.without_tree if key == self.key else self.whole
+
+
+Kept = TypeVar("Kept", bound=Sized)
+
+
 class ViewCache:
-    """Bytes by key, least recently used out first; one build at a time for each key."""
+    """What was built by key, least recently used out first; one build at a time for each key."""
 
     def __init__(self, size: int = CACHED_VIEWS, most_bytes: int = CACHED_BYTES) -> None:
-        self._done: OrderedDict[tuple, bytes] = OrderedDict()
-        self._building: dict[tuple, asyncio.Future[bytes]] = {}
+        self._done: OrderedDict[tuple, Any] = OrderedDict()
+        self._building: dict[tuple, asyncio.Future[Any]] = {}
         self._size, self._most_bytes, self._bytes = size, most_bytes, 0
         self.built = 0
 
-    async def get(self, key: tuple, build: Callable[[], bytes]) -> bytes:
-        """The bytes of `key`; built in a worker thread by the first who asks, awaited by the others."""
+    async def get(self, key: tuple, build: Callable[[], Kept]) -> Kept:
+        """What `key` stands for, with its length in bytes; built in a worker thread by the first who asks, awaited by the others."""
         if key in self._done:
             self._done.move_to_end(key)
             return self._done[key]
         if key in self._building:
             return await asyncio.shield(self._building[key])
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._building[key] = future
         try:
             body = await run_in_threadpool(build)
@@ -135,38 +154,6 @@ async def _until_closed(socket: WebSocket) -> None:
         pass
 
 
-def updates(tree: Any) -> dict[str, dict[str, Any]]:
-    """Properties of every live region in a Dash tree, by id (nested live regions are not allowed)."""
-    found: dict[str, dict[str, Any]] = {}
-    _collect(tree, found)
-    return found
-
-
-def _collect(node: Any, found: dict[str, dict[str, Any]]) -> None:
-    if isinstance(node, (list, tuple)):
-        for item in node:
-            _collect(item, found)
-        return
-    if not isinstance(node, Component):
-        return
-    node_id = getattr(node, "id", None)
-    if isinstance(node_id, str) and node_id.startswith(LIVE):
-        found[node_id] = {k: v for k, v in node.to_plotly_json()["props"].items() if k != "id"}
-        return
-    _collect(getattr(node, "children", None), found)
-
-
-def to_bytes(value: Any) -> bytes:
-    """JSON of values that hold Dash components."""
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Component):
-        return value.to_plotly_json()
-    raise TypeError(f"cannot send {type(value).__name__} to the browser")
-
-
 class Views:
     """Builds what an address shows, from queries and pages."""
 
@@ -209,7 +196,11 @@ class Views:
         ), page  # fmt: skip
 
     def page(self, path: str, search: str, have: str) -> bytes:
-        """One page as the browser takes it."""
+        """One page for a browser that has the structure `have`."""
+        return self.built(path, search).for_who_has(have)
+
+    def built(self, path: str, search: str) -> Built:
+        """One page."""
         try:
             request, page = self.request(path, search)
         except UsageError as error:  # a moment that is none: said in the frame of the present
@@ -218,18 +209,21 @@ class Views:
         else:
             view = self._view(request, page)
         if view.redirect:
-            return to_bytes({"redirect": view.redirect})
+            body = to_bytes({"redirect": view.redirect})
+            return Built("", body, body)
         key = f"{view.key}|{request.lang}|{request.theme}|{path}"
-        tree = view.body if view.is_bare else shell.frame(request, view, self.pages, page.id if page else "")
+        tree = folded(view.body if view.is_bare else shell.frame(request, view, self.pages, page.id if page else ""))
         snapshot = self.queries.snapshot()
-        body: dict[str, Any] = {
+        body = to_bytes({
             "key": key, "title": view.title, "lang": request.lang, "theme": request.theme,
             "snapshot": self.snapshot_id(), "at": iso_local(snapshot.at_utc, request.city.tz) if snapshot else None,
             "root_size": view.root_size, "updates": updates(tree),
-        }  # fmt: skip
-        if key != have:
-            body["tree"] = tree
-        return to_bytes(body)
+        })  # fmt: skip
+        return Built(key, body[:-1] + b',"tree":' + to_bytes(tree) + b"}", body)
+
+    async def current(self, path: str, search: str) -> Built:
+        """The page an address shows now, built once for all who ask."""
+        return await self.cache.get(self.key("page", path, search), lambda: self.built(path, search))
 
     def warm_up(self) -> None:
         """Build the first page of every city that has data, so that what it rests on is in memory."""
@@ -256,7 +250,7 @@ class Views:
                                  overview.suppliers(pack, request.lang), request.href(f"/manual/{metric_id}", city=pack.id),
                                  download.reading_source(self.queries, pack, metric, item.reading, request.lang))
         return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang),
-                         "key": figure_key(item.reading), "tree": tree})  # fmt: skip
+                         "key": figure_key(item.reading), "tree": folded(tree)})  # fmt: skip
 
     def _target_figure(self, key: str, search: str) -> bytes:
         """The drawer's content for a target of the plan ledger."""
@@ -265,7 +259,7 @@ class Views:
         if city not in self.packs:
             raise UnknownId("city", city, self.packs)
         tree = plan_figure.drawer(replace(request, city=self.packs[city]), key)
-        return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang), "key": key, "tree": tree})
+        return to_bytes({"title": t("drawer.title", request.lang), "close": t("drawer.close", request.lang), "key": key, "tree": folded(tree)})
 
     def _city(self, args: Mapping[str, str], params: Mapping[str, str]) -> Pack:
         area = args.get("area")
@@ -308,8 +302,7 @@ def make_live_router(views: Views) -> tuple[APIRouter, Announcer]:
 
     @router.get("/view")
     async def view(request: Request, path: str = "/", search: str = "", have: str = "") -> Response:
-        body = await views.cache.get(views.key("page", path, have, search), lambda: views.page(path, search, have))
-        return cached(request, body)
+        return cached(request, (await views.current(path, search)).for_who_has(have))
 
     @router.get("/view/frames")
     async def frames(request: Request, path: str = "/", search: str = "", step: replay.Step = "hour", mode: replay.Mode = "happened",

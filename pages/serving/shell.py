@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 
 from components import drawer, formats, replay, tools
 from components.i18n import DEFAULT_LANG, Lang, pick, t
@@ -28,9 +28,6 @@ def layout() -> html.Div:
             html.Div(id="page", className="page", children=html.Div(className="page-loading")),
             drawer.shell(DEFAULT_LANG),
             tools.search_dialog(),
-            # mounts the graph component before a page needs it, so that its code is already here
-            html.Div(dcc.Graph(id="warm-up", figure={"data": [], "layout": {"width": 10, "height": 10}},
-                               config={"staticPlot": True}), hidden=True, className="warm-up"),
         ],
         id="root",
     )  # fmt: skip

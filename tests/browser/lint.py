@@ -27,7 +27,7 @@ DRAWN = r"""(rules) => {
   // the root size of a scene of the wall is the least its readers can read
   const rootPx = parseFloat(getComputedStyle(root).fontSize);
   const smallest = Math.max(rules.smallest, (root.dataset.wall ? 16 : rules.smallest) / 16 * rootPx) - 0.1;
-  const skip = '.maplibregl-map, .js-plotly-plot, .warm-up, script, style, noscript, textarea, pre, code, option';
+  const skip = '.maplibregl-map, .js-plotly-plot, script, style, noscript, textarea, pre, code, option';
   const seen = e => e.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
   const own = e => [...e.childNodes].filter(n => n.nodeType === 3 && n.textContent.trim());
   const words = e => (e.textContent || '').trim().replace(/\s+/g, ' ').slice(0, 60);

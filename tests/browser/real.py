@@ -27,8 +27,12 @@ START_S = 150  # patience on a busy machine, no budget
 
 
 def note_errors(page: Any, noted: list[str]) -> None:
-    """Write a page's uncaught errors down, but those of Dash's graph that was taken away while it was still being drawn."""
-    page.on("pageerror", lambda e: noted.append(f"page error: {e}\n{e.stack}") if "async-graph" not in str(e.stack) else None)
+    """Write a page's uncaught errors down, but those of a graph that was taken away while Dash or Plotly was still drawing it."""
+
+    def left_behind(error: Any) -> bool:
+        return "async-graph" in str(error.stack) or "_rangeSliderData" in str(error)
+
+    page.on("pageerror", lambda e: noted.append(f"page error: {e}\n{e.stack}") if not left_behind(e) else None)
 
 
 def command(*arguments: object) -> str:

@@ -66,7 +66,7 @@ def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_
     note_errors(page, problems)
     page.goto(f"{running.web.url}/?city={CITY}")
     page.wait_for_selector(NUMBER, timeout=60_000)
-    page.wait_for_function("() => document.querySelector('#connection').className.includes('is-connected')", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('#connection')?.className.includes('is-connected')", timeout=60_000)
     page.evaluate("() => { window.sameDocument = 'yes'; }")
     before, shown_before = energy_of_the_newest_day(running.home), page.inner_text(NUMBER)
 
@@ -88,7 +88,7 @@ def test_a_corrected_hour_changes_the_open_page_and_a_stopped_web_says_so_until_
     assert re.search(r"\d\d:\d\d:\d\d", page.inner_text("#banner")) and page.inner_text(NUMBER) == expected
     running.web.start()
     page.wait_for_function("() => document.querySelector('#banner').hidden"
-                           " && document.querySelector('#connection').className.includes('is-connected')", timeout=60_000)  # fmt: skip
+                           " && document.querySelector('#connection')?.className.includes('is-connected')", timeout=60_000)  # fmt: skip
     assert page.evaluate("window.sameDocument") == "yes" and page.inner_text(NUMBER) == expected
     assert problems == []
     context.close()

@@ -24,7 +24,7 @@ if os.environ.get("CITY_BRAIN_SCREENS") != "all":  # `make test` takes a sample,
     SCREENS = [("/", (1366, 768)), ("/?lang=en&theme=light", (1920, 1080)), ("/", (2560, 1080)), ("/?city=500114", (1366, 768))]
 SMALL_TEXT = """() => [...document.querySelectorAll('body *')].filter(e => {
   const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-  return own && e.offsetParent !== null && !e.closest('.maplibregl-map, .warm-up')
+  return own && e.offsetParent !== null && !e.closest('.maplibregl-map')
     && parseFloat(getComputedStyle(e).fontSize) < 12;
 }).map(e => e.className + ': ' + e.textContent.slice(0, 30))"""
 CUT_REGIONS = """() => [...document.querySelectorAll('.panel, .kpis, .figure-row, .kpi, .header, .map-foot, .row-note, .kpi-words')].filter(e =>
@@ -56,7 +56,7 @@ def page(browser: Any) -> Iterator[Any]:
 def opened(page: Any, url: str) -> Any:
     page.goto(url)
     page.wait_for_selector(".sentence")
-    page.wait_for_function("() => document.querySelector('#connection').className.includes('connected')")
+    page.wait_for_function("() => document.querySelector('#connection')?.className.includes('connected')")
     return page
 
 

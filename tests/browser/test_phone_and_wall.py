@@ -25,7 +25,7 @@ def opened(browser: Any, still_site: Any) -> Iterator[Any]:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.goto(still_site.url + address)
-        page.wait_for_selector(".sentence")
+        page.wait_for_selector("#page .sentence, #page .wall")
         return page
 
     yield open_at

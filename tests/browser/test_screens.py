@@ -136,7 +136,8 @@ def test_a_page_is_whole_legible_translated_and_at_home(browser: Any, web: Web, 
 
 
 def settle(page: Any) -> None:
-    """Until the fonts and every map's geometry have come, the open maps stand still with their names, and a second has passed."""
+    """Until the page itself stands, the fonts and every map's geometry have come, the open maps stand still with their names, and a second has passed."""
+    page.wait_for_function("() => !document.querySelector('#first')")
     page.evaluate("() => document.fonts.ready.then(() => true)")
     page.wait_for_function("""() => {
       const come = performance.getEntriesByType('resource').filter(r => r.responseEnd > 0).map(r => r.name);

@@ -53,7 +53,8 @@ def test_the_search_for_other_hosts_finds_what_it_should(text: str, expected: in
 @pytest.mark.parametrize("room", ["assets", "pages", "components", "data_pipeline/api", "data_pipeline/access", "app.py"])
 def test_no_page_names_another_host(room: str) -> None:
     place = ROOT / room
-    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.suffix in SHOWN]
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.suffix in SHOWN and "vendor" not in path.parts]
+    # Plotly names addresses it would ask only for what we do not draw; what a browser really asks for is recorded below
     assert files, f"nothing to look at in {room}"
     assert {str(path.relative_to(ROOT)): found for path in files if (found := addresses(path.read_text("utf-8")))} == {}
 

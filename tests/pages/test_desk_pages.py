@@ -13,7 +13,7 @@ from fake_store import FakeStore
 from fastapi import FastAPI
 from openpyxl import load_workbook
 from starlette.testclient import TestClient
-from views import links, make, nodes, page, region, words
+from views import links, make, nodes, page, region, unfolded, words
 
 from data_pipeline.metrics import metric
 from data_pipeline.queries.compare import change_between, pair
@@ -180,7 +180,7 @@ def test_a_wrong_parameter_is_refused_by_name(web: TestClient, change: dict[str,
 
 
 def test_the_drawer_offers_star_picture_and_file_with_the_source_line(views: Views) -> None:
-    tree = orjson.loads(views.figure("traffic.tti|420704|hour|2026-11-22T05:00:00", ""))["tree"]
+    tree = unfolded(orjson.loads(views.figure("traffic.tti|420704|hour|2026-11-22T05:00:00", "")))["tree"]
     tools = next(p for p in nodes(tree) if p.get("className") == "drawer-tools")
     assert tools["data-title"] == "行程时间比 · 鄂城区"
     assert tools["data-line"].startswith("2026年11月22日 13:00–14:00 · 数据截至 11月22日 13:05，已迟 2 小时 · 来源 市公安局")

@@ -7,20 +7,22 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 from fake_queries import NOW, FakeQueries
+from views import unfolded
 
 from components.i18n import catalogue
 from data_pipeline.cities import load_packs
 from data_pipeline.ledger.types import STATUSES
 from data_pipeline.metrics import metrics
 from pages import PageRequest, discover, find, overview
-from pages.serving.live import Views, updates
+from pages.serving.live import Views
+from pages.serving.tree import folded, updates
 
 PACKS = load_packs()
 
 
 def view(queries: FakeQueries, path: str = "/", search: str = "", have: str = "") -> dict:
     views = Views(queries, PACKS, discover(), "420700", now=lambda: queries.clock)  # type: ignore[arg-type]
-    return orjson.loads(views.page(path, search, have))
+    return unfolded(orjson.loads(views.page(path, search, have)))
 
 
 def texts(node: object) -> list[str]:
@@ -187,4 +189,4 @@ def test_the_page_tree_gives_the_same_updates_as_its_parts() -> None:
     queries = FakeQueries()
     page, args = find(discover(), "/")
     request = PageRequest(queries, PACKS, PACKS["420700"], "/", args, {}, "zh", "dark", NOW)  # type: ignore[arg-type]
-    assert "v-sentence" in updates(overview.build(request).body) and page.id == "overview"
+    assert "v-sentence" in updates(folded(overview.build(request).body)) and page.id == "overview"

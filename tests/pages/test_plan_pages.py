@@ -11,7 +11,7 @@ import pytest
 from dash import html
 from fake_queries import NOW, FakeQueries
 from fake_store import FakeStore
-from views import links, make, nodes, page, words
+from views import links, make, nodes, page, unfolded, words
 
 from components.i18n import catalogue
 from data_pipeline.cities import load_packs
@@ -182,11 +182,11 @@ def test_no_children_are_lost_in_nested_lists(path: str, views) -> None:  # type
 
 def test_no_figures_explanation_is_lost_in_nested_lists(views) -> None:  # type: ignore[no-untyped-def]
     for target in ("ez-terminals", "ez-infra-system", "ez-5g-stations"):
-        assert not nested(orjson.loads(views.figure(f"target|420700|{target}|2026-11-22", ""))["tree"])
+        assert not nested(unfolded(orjson.loads(views.figure(f"target|420700|{target}|2026-11-22", "")))["tree"])
 
 
 def test_a_figure_explains_itself_with_formula_author_reviewer_and_revisions(views) -> None:  # type: ignore[no-untyped-def]
-    body = orjson.loads(views.figure("target|420700|ez-terminals|2026-11-22", ""))
+    body = unfolded(orjson.loads(views.figure("target|420700|ez-terminals|2026-11-22", "")))
     said = words(body["tree"])
     for name in ("为什么是这个状态", "怎样得出", "已走进度 =（实际", "张三", "李四", "按此时所知", "/api/v1/ledger?city=420700&on=2026-11-22"):
         assert name in said, name

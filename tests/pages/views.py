@@ -22,8 +22,33 @@ def make(queries: FakeStore | None = None, home: Home | None = None) -> Views:
 
 
 def page(views: Views, path: str, search: str = "") -> dict[str, Any]:
-    """A page as the browser gets it."""
-    return orjson.loads(views.page(path, search, ""))
+    """A page as the browser gets it, with nothing folded."""
+    return unfolded(orjson.loads(views.page(path, search, "")))
+
+
+def unfolded(value: Any) -> Any:
+    """JSON of a page with every `Tree` replaced by what it stands for."""
+    if isinstance(value, list):
+        found: list[Any] = []
+        for one in value:
+            whole = unfolded(one)
+            found += whole if is_tree(one) and isinstance(whole, list) else [whole]
+        return found
+    if not isinstance(value, dict):
+        return value
+    if is_tree(value):
+        return unfolded(value["props"]["node"])
+    return {key: one if key == "figure" else unfolded(one) for key, one in value.items()}
+
+
+def is_tree(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") == "Tree" and "props" in value
+
+
+def inside(node: dict[str, Any]) -> Any:
+    """What a component, or the properties of one, holds."""
+    props = node.get("props", node)
+    return props["node"] if is_tree(node) else props.get("children")
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -34,7 +59,7 @@ def nodes(tree: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(tree, dict):
         if "props" in tree:
             yield tree["props"]
-        yield from nodes(tree.get("props", tree).get("children"))
+        yield from nodes(inside(tree))
 
 
 def words(tree: Any) -> str:
@@ -42,7 +67,7 @@ def words(tree: Any) -> str:
     if isinstance(tree, list):
         return " ".join(words(item) for item in tree)
     if isinstance(tree, dict):
-        return words(tree.get("props", tree).get("children"))
+        return words(inside(tree))
     return "" if tree is None else str(tree)
 
 

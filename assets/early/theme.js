@@ -1,0 +1,25 @@
+/* Runs before the first picture: light or dark, and whether this is a wall.
+   The address says; else what was chosen here last; else the system. A wall is dark. */
+(function () {
+  "use strict";
+  var root = document.documentElement, LIGHT = window.matchMedia("(prefers-color-scheme: light)");
+
+  function kept(store, name) { try { return window[store].getItem(name); } catch (error) { return null; /* storage is shut off */ } }
+
+  function theme() {
+    var asked = new URLSearchParams(location.search).get("theme");
+    if (/^\/(wall|scene)(\/|$)/.test(location.pathname)) { return asked === "light" ? "light" : "dark"; }
+    /* what an address asked for holds on the way on from it, though links to the dark do not name it */
+    if (asked) { try { sessionStorage.setItem("theme", asked === "light" ? "light" : "dark"); } catch (error) { /* storage is shut off */ } }
+    return asked ? (asked === "light" ? "light" : "dark") : kept("sessionStorage", "theme") || kept("localStorage", "theme") || (LIGHT.matches ? "light" : "dark");
+  }
+
+  root.dataset.theme = theme();
+  if (/^\/scene\//.test(location.pathname)) {
+    root.dataset.wall = "scene";
+    if (window.parent !== window) { root.dataset.framed = "yes"; }
+  }
+  /* so that the server's own first drawing of the next page has it too */
+  document.cookie = "theme=" + theme() + "; path=/; max-age=31536000; SameSite=Strict";
+  window.cityBrainTheme = { now: theme, onSystem: function (does) { LIGHT.addEventListener("change", does); } };
+})();
