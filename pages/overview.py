@@ -132,19 +132,23 @@ def _kpis(request: PageRequest, cards: CardOf) -> html.Section:
 
 
 def _exceptions(request: PageRequest, cards: CardOf) -> html.Section:
-    """What a phone shows right after its first figures: what is bad or late, the bad first; what has no value is counted."""
-    lang = request.lang
+    """What a phone shows right after its first figures: what is bad, then what is late; what has no value is counted.
+
+    Of what is bad, first what chance hardly explains, then the headlines.
+    """
+    lang, area = request.lang, request.city.city_area.id
     ranks = {m.id: figures.exception_rank(card, m) for card, m in cards.values()}
-    missing = sum(rank == 2 for rank in ranks.values())
-    found = sorted((rank, i) for i, rank in enumerate(ranks.values()) if rank in (0, 1))
+    bad, late, missing = (sum(rank == kind for rank in ranks.values()) for kind in (0, 1, 2))
+    told = {a.reading.metric for a in request.queries.unusual(request.city.id).flagged if a.reading.area == area}
     every = list(cards.values())
-    rows: list[Any] = [figures.figure_row(*every[i], request.city.tz, lang, request.now_utc, region="") for _, i in found[:MAX_EXCEPTIONS]]
+    found = sorted((rank, m.id not in told, not m.headline, i) for i, ((_, m), rank) in enumerate(zip(every, ranks.values(), strict=True)) if rank in (0, 1))
+    rows: list[Any] = [figures.figure_row(*every[i], request.city.tz, lang, request.now_utc, region="") for *_, i in found[:MAX_EXCEPTIONS]]
     if len(found) > len(rows):
         rows.append(html.P(t("overview.more_exceptions", lang, n=len(found) - len(rows)), className="note"))
     if missing:
         rows.append(html.P(t("overview.missing", lang, n=missing), className="note"))
     return html.Section(
-        [html.H2([t("overview.exceptions", lang), html.Small(str(len(found)))], id=live_id("exceptions-head")),
+        [html.H2([t("overview.exceptions", lang), html.Small(t("overview.exceptions_n", lang, bad=bad, late=late))], id=live_id("exceptions-head")),
          html.Div(rows or [html.P(t("overview.no_exceptions", lang), className="note")], id=live_id("exceptions"))],
         className="exceptions phone-only",
     )  # fmt: skip

@@ -3,7 +3,7 @@
 The document's head leaves at once, so that styles and scripts are on their way while the page is built; then comes
 the page itself, from the very tree the scripts will mount (`Views.current`), and `assets/app.js` takes it away in the
 moment that one stands. Maps and charts, which only a script can draw, are left as their boxes. A page that takes
-longer than `PATIENCE_S` to build (the first of a store) is left to the scripts.
+longer than `PATIENCE_S` to build (the first of a store) is left to the scripts, and the picture says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.i18n import DEFAULT_LANG, is_lang
+from components.i18n import DEFAULT_LANG, Lang, is_lang, t
 from components.theme import DEFAULT_THEME, THEMES
 from data_pipeline.errors import CityBrainError
 from pages.serving.live import Views
@@ -140,14 +140,15 @@ class FirstPicture:
         params = dict(parse_qsl(search.lstrip("?")))
         lang = params.get("lang", "")
         theme = next((one for one in THEMES if one == params.get("theme")), DEFAULT_THEME)
-        head = head.replace("<html ", f'<html data-lang="{lang if is_lang(lang) else DEFAULT_LANG}" ', 1)
+        spoken: Lang = lang if is_lang(lang) else DEFAULT_LANG
+        head = head.replace("<html ", f'<html data-lang="{spoken}" ', 1)
         head = head.replace(f'data-theme="{DEFAULT_THEME}"', f'data-theme="{theme}"', 1)
-        if lang == "en":
+        if spoken == "en":
             head = head.replace('lang="zh-CN"', 'lang="en"', 1)
 
         async def parts() -> AsyncIterator[str]:
             yield head + _early(rest)
-            yield await _within(self.views, request.url.path, search) + rest
+            yield await _within(self.views, request.url.path, search, spoken) + rest
 
         # asks each time whether the page is still the same one; its figures change
         headers = {"Cache-Control": "private, no-cache"}
@@ -156,14 +157,14 @@ class FirstPicture:
         return StreamingResponse(parts(), media_type="text/html", headers=headers)
 
 
-async def _within(views: Views, path: str, search: str) -> str:
-    """The picture, if it is built in time; who waits for the page itself goes on waiting."""
+async def _within(views: Views, path: str, search: str, lang: Lang) -> str:
+    """The picture, if it is built in time, else a word that it is being built; who waits for the page itself goes on waiting."""
     building = asyncio.ensure_future(views.current(path, search))
     try:
         built = await asyncio.wait_for(asyncio.shield(building), PATIENCE_S)
     except (TimeoutError, CityBrainError):  # the page itself says what is wrong
         building.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return ""
+        return f'<div id="first" class="page"><p class="first-wait">{t("drawer.loading", lang)}</p></div>'
     return picture(built.whole)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -257,3 +258,26 @@ def test_the_first_picture_stays_within_its_weight(page: Any, still_site: Any) -
     opened(page, still_site.url)
     wait_for_map(page)
     assert sum(sizes) < 2_500_000, f"{sum(sizes)} bytes over the wire"
+
+
+def test_the_page_can_be_read_before_and_without_its_scripts(browser: Any, still_site: Any) -> None:
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{still_site.url}/?city=420700")
+    assert page.locator("#first .sentence").inner_text().endswith("。")
+    assert page.locator("#first .kpi .num").count() >= 8 and page.locator("#first .kpi").first.bounding_box()["width"] > 80
+    page.click("#first .ranking a >> nth=0")  # a link leads on by itself
+    assert "/district/420704" in page.url and "鄂城区" in page.inner_text("#first main")
+    context.close()
+
+
+def test_a_figure_asked_for_before_the_page_stands_opens_when_it_does(page: Any, still_site: Any) -> None:
+    def late(route: Any) -> None:
+        time.sleep(0.7)
+        route.continue_()
+
+    page.route("**/view?*", late)  # the page itself comes later than its picture
+    page.goto(still_site.url, wait_until="commit")
+    page.click("#first .kpi >> nth=0")
+    page.wait_for_selector(".drawer .provenance")
+    assert page.locator("#first").count() == 0 and page.problems == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
+import threading
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from views import make, page, words
 
 from app import PLOTLY_FILE, create_app
 from components.svg import Svg
+from pages.serving import first
 from pages.serving.first import PLOTLY, html_of, picture
 from pages.serving.tree import folded
 
@@ -128,3 +132,26 @@ def test_every_kind_of_trace_we_draw_is_in_that_build() -> None:
     found = subprocess.run(["grep", "-rhoE", r'"type": "(scatter\w*|choropleth\w*|bar|heatmap|pie|histogram\w*|box|density\w*)"', "components", "pages", "--include=*.py"],
                            cwd=root, capture_output=True, text=True, check=True).stdout  # fmt: skip
     assert set(re.findall(r'"type": "(\w+)"', found)) == {"scatter", "scattermap", "choroplethmap"}
+
+
+def test_a_page_that_takes_long_says_so_in_its_language_and_comes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = make()
+    monkeypatch.setattr(first, "PATIENCE_S", 0.01)
+    built = threading.Event()
+    whole = views.built
+
+    def slow(path: str, search: str) -> Any:
+        time.sleep(0.2)
+        found = whole(path, search)
+        built.set()
+        return found
+
+    monkeypatch.setattr(views, "built", slow)
+
+    async def asked() -> tuple[str, bytes]:
+        said = await first._within(views, "/", "?lang=en", "en")
+        return said, (await views.current("/", "?lang=en")).whole
+
+    said, came = asyncio.run(asked())
+    assert "Reading" in said or "Loading" in said
+    assert built.is_set() and b'"tree"' in came

@@ -9,10 +9,12 @@ import pytest
 from fake_queries import NOW, FakeQueries
 from views import unfolded
 
+from components import figures
 from components.i18n import catalogue
 from data_pipeline.cities import load_packs
 from data_pipeline.ledger.types import STATUSES
 from data_pipeline.metrics import metrics
+from data_pipeline.queries.judged import Anomaly, Unusual
 from pages import PageRequest, discover, find, overview
 from pages.serving.live import Views
 from pages.serving.tree import folded, updates
@@ -190,3 +192,17 @@ def test_the_page_tree_gives_the_same_updates_as_its_parts() -> None:
     page, args = find(discover(), "/")
     request = PageRequest(queries, PACKS, PACKS["420700"], "/", args, {}, "zh", "dark", NOW)  # type: ignore[arg-type]
     assert "v-sentence" in updates(folded(overview.build(request).body)) and page.id == "overview"
+
+
+def test_on_a_phone_what_chance_hardly_explains_comes_first_then_headlines_then_the_late() -> None:
+    queries = FakeQueries(stale=("traffic.speed_kmh",))
+    city = PACKS["420700"].city_area.id
+    bad = [m for m in queries.metrics_for("420700") if figures.exception_rank(queries.card(m.id, city, "day"), m) == 0]
+    last = [m for m in bad if not m.headline][-1]
+    queries.unusual = lambda _: Unusual((Anomaly(queries.latest(last.id, city), 10.0, 2.0, 8.2, 1e-9, 40, "robust-z-bh/1"),), 900, 0.1)  # type: ignore[method-assign]
+    shown = view(queries)["updates"]
+    rows = [item["data-figure"].partition("|")[0] for item in elements(shown["v-exceptions"]["children"]) if "data-figure" in item]
+    of = metrics()
+    assert len(bad) > 2 and rows[0] == last.id
+    assert [of[m].headline for m in rows[1:]] == sorted((of[m].headline for m in rows[1:]), reverse=True)
+    assert any(f"偏离 {len(bad)} · 迟报 1" in text for text in texts(shown["v-exceptions-head"]["children"]))
