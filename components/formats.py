@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from components.i18n import Lang, pick, t
-from data_pipeline.metrics import metrics
+from components.i18n import Lang, t
 from data_pipeline.queries.types import Change, Reading
 from data_pipeline.times import to_local
 
@@ -198,7 +197,7 @@ def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime |
     """What must be said beside a figure, most important first; empty for a plain good one."""
     words = []
     if reading.status in ("missing", "suppressed"):
-        words.append(_before_its_time(reading, tz, lang) or t(f"state.{reading.status}", lang))
+        words.append(t(f"state.{reading.status}", lang))
     elif reading.status == "stale":
         late = age(reading.late_s or 0, lang)
         as_of = moment(reading.data_as_of_utc, tz, lang, now_utc)
@@ -211,14 +210,6 @@ def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime |
     if reading.place_approximate:
         words.append(t("state.approximate", lang))
     return [word for word in words if word]
-
-
-def _before_its_time(reading: Reading, tz: ZoneInfo, lang: Lang) -> str:
-    """Why a figure does not exist for so early a period, as its metric declares it; empty where it does."""
-    declared = metrics().get(reading.metric)
-    if declared is None or declared.given_from is None or to_local(reading.period_start_utc, tz).date() >= declared.given_from:
-        return ""
-    return pick(declared.before_zh, declared.before_en, lang)
 
 
 def children_words(reading: Reading, lang: Lang) -> str:

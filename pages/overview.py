@@ -73,7 +73,8 @@ def choose_metric(metrics: Sequence[Metric], wanted: str | None) -> Metric | Non
 
 def figure_grain(metric: Metric) -> Grain:
     """The period a figure is shown for: its own, but a sum of hours or minutes as the day so far."""
-    return "day" if metric.is_additive and metric.base_grain in SUB_DAY_SECONDS else metric.base_grain
+    by_day = metric.is_additive and metric.base_grain in SUB_DAY_SECONDS and "day" in metric.grains
+    return "day" if by_day else metric.base_grain
 
 
 def map_metrics(metrics: Sequence[Metric]) -> list[Metric]:

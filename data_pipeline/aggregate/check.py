@@ -11,7 +11,7 @@ import polars as pl
 from data_pipeline.aggregate.compose import Window, compose, grouped
 from data_pipeline.aggregate.examples import CITY, check_examples
 from data_pipeline.contracts import contract, duration
-from data_pipeline.errors import CityBrainError, DeclarationError
+from data_pipeline.errors import CityBrainError, DeclarationError, did_you_mean
 from data_pipeline.metrics import Metric, load_metrics
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import GRAINS, zone
@@ -30,9 +30,13 @@ GRAIN_SECONDS = dict(zip(GRAINS, (300, 900, 3600, 86_400, 604_800, 2_419_200, 7_
 _DIVISOR = re.compile(r"/\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<guard>nullif|greatest)\s*\(|(?P<name>[a-z_][a-z0-9_.]*\(?)|(?P<other>\S))", re.IGNORECASE)
 
 
-def read_metrics(paths: list[Path]) -> tuple[dict[str, Metric], list[str]]:
-    """The metrics of several files by id, and what is wrong with those that cannot be read; a bad file does not hide the others."""
+def read_metrics(paths: list[Path]) -> tuple[dict[str, Metric], dict[str, str], list[str]]:
+    """The metrics of several files by id, the name of the file of each, and what is wrong with files that cannot be read.
+
+    A bad file does not hide the others.
+    """
     found: dict[str, Metric] = {}
+    files: dict[str, str] = {}
     problems: list[str] = []
     for path in paths:
         try:
@@ -42,7 +46,8 @@ def read_metrics(paths: list[Path]) -> tuple[dict[str, Metric], list[str]]:
             continue
         problems += [f"{path.name}: metric {m!r} is declared in another file too" for m in own if m in found]
         found |= own
-    return found, problems
+        files |= dict.fromkeys(own, path.name)
+    return found, files, problems
 
 
 def check_metrics(lake: Lake, declared: list[Metric], *, examples: bool = True) -> dict[str, list[str]]:
@@ -56,7 +61,7 @@ def check_metrics(lake: Lake, declared: list[Metric], *, examples: bool = True) 
         problems = unit_problems(metric) + division_problems(metric) + grain_problems(metric)
         if metric.id in refused:
             # its examples would only say the same again
-            problems.append(f"its SQL is refused: {refused[metric.id]}")
+            problems.append(f"its SQL is refused: {refused[metric.id]}{_meant(metric, refused[metric.id])}")
         elif examples:
             try:
                 problems += check_examples(lake, metric)
@@ -68,6 +73,16 @@ def check_metrics(lake: Lake, declared: list[Metric], *, examples: bool = True) 
     return found
 
 
+def _meant(metric: Metric, objection: str) -> str:
+    """The columns of the dataset that may have been meant by one that does not exist; "" for other objections."""
+    asked = re.search(r'Referenced column "([^"]+)" not found', objection)
+    if asked is None:
+        return ""
+    columns = contract(metric.dataset).columns
+    near = did_you_mean(asked[1], columns)
+    return f"; dataset {metric.dataset} has no column {asked[1]!r}" + (f", did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(columns)}")
+
+
 def explain(lake: Lake, declared: list[Metric]) -> dict[str, str]:
     """What the database objects to in composed SQL (a column that does not exist, types that do not fit), by metric; the good are absent.
 
@@ -75,7 +90,7 @@ def explain(lake: Lake, declared: list[Metric]) -> dict[str, str]:
     """
     window = Window(CITY, date(2026, 3, 1), date(2026, 3, 2), zone("Asia/Shanghai"))
     areas = pl.DataFrame(schema={"area_id": pl.String, "population": pl.Int64, "area_km2": pl.Float64})
-    counts = pl.DataFrame(schema={"locality_id": pl.Int64, "area_id": pl.String, "is_only": pl.Boolean})
+    counts = pl.DataFrame(schema={"locality_id": pl.Int64, "area_id": pl.String})
 
     def objection(metrics: list[Metric]) -> str:
         composed = compose(metrics, window)

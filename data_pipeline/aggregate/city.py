@@ -154,7 +154,8 @@ class CityReadings:
             if grain == "hour":
                 yield metric, grain, self.with_expected(metric, grain, parts)
                 parts, grain = coarser(metric, parts, grain, "day", tz), "day"
-            yield metric, grain, self.with_expected(metric, grain, parts)
+            if grain in metric.grains:
+                yield metric, grain, self.with_expected(metric, grain, parts)
 
     def with_expected(self, metric: Metric, grain: Grain, parts: pl.DataFrame) -> pl.DataFrame:
         """Reports due over the whole period; null (and no reported) where nothing says how many."""

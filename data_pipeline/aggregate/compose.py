@@ -13,8 +13,10 @@ narrows the figure, not who has reported; elsewhere they are `n_i`), and `as_of`
 and latest arrival behind it).
 
 Besides the tables of the store a statement may read two small relations the engine provides:
-`areas` (area_id, population, area_km2) and `counts_in` (locality_id, area_id, `is_only`: nothing else counts in
-that area, so that its sums are the locality's own and need no second grouping: mostly townships, the bulk of the rows).
+`areas` (area_id, population, area_km2) and `counts_in` (locality_id, area_id).
+
+A relation that is grouped is read once: DuckDB 1.5 waits for ever on a UNION whose branches both join one such relation
+once it expects more than some 250,000 rows of it a thread (docs/decisions/0003-readings.md).
 """
 
 from __future__ import annotations
@@ -65,11 +67,11 @@ class Window:
 def group_key(metric: Metric) -> tuple:
     """Metrics with equal keys can share one statement."""
     if metric.over_area == "recompute":
-        own = (metric.where, metric.n, metric.over_time, metric.base_grain, metric.coarsest)
+        own = (metric.where, metric.n, metric.over_time, metric.base_grain, metric.coarsest, metric.looks_back)
         return ("recompute", metric.dataset, metric.mart, metric.period_on, *own)
     if metric.is_stock:
         return ("stock", metric.dataset, metric.counts_from, metric.counts_until)
-    return ("sum", metric.dataset, metric.mart, metric.period_on)
+    return ("sum", metric.dataset, metric.mart, metric.period_on, metric.looks_back)
 
 
 def base_grain(metrics: list[Metric]) -> Grain:
@@ -130,7 +132,7 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
         changing = [] if is_one_number(offset) else ["utc_offset_s"]
         keys = ["slot", *changing]
         marked_keys = [*(f"{offset} AS {key}" for key in changing), f"CAST({_slot(event, step, offset)} AS INTEGER) AS slot"]
-    sums, own, totals = [], [], []
+    sums, totals = [], []
     for i, metric in enumerate(metrics):
         sums += [
             f"sum(num_{i}) AS num_{i}", f"sum(den_{i}) AS den_{i}", f"count(num_{i}) AS n_{i}",
@@ -138,17 +140,16 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
             *([f"count(*) AS rep_{i}"] if metric.where else []),
         ]  # fmt: skip
         counts = ("n", "sim", "rep") if metric.where else ("n", "sim")
-        own += [f"b.{c}_{i}" for c in ("num", "den", *counts)]
         totals += [f"sum(b.{c}_{i}) AS {c}_{i}" for c in ("num", "den")]
         totals += [f"CAST(sum(b.{c}_{i}) AS BIGINT) AS {c}_{i}" for c in counts]
-    where = ""
+    source, where = _source(first, window, params), ""
     if window.areas is not None:
-        where = " AND list_contains(?, c.area_id)"
-        params += [list(window.areas)] * 2
+        where = "WHERE list_contains(?, c.area_id)\n"
+        params.append(list(window.areas))
     periods = ",\n  ".join(_answered_period(step, offset if is_one_number(offset) else "b.utc_offset_s"))
     sql = (
         f"WITH {head},\n"
-        f"source AS (\n{_mart(first)}\n),\n"
+        f"source AS (\n{source}\n),\n"
         "marked AS (\n"
         f"  SELECT locality_id, is_simulated, {event} AS event_at_utc, known_from_utc,\n    "
         + ",\n    ".join(marked_keys + _marks(metrics))
@@ -158,14 +159,9 @@ def _sum(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
         + ",\n    ".join(sums)
         + f"\n  FROM marked\n  GROUP BY locality_id, {', '.join(keys)}\n)\n"
         f"SELECT c.area_id, {periods},\n  "
-        + ",\n  ".join(own)
-        + ",\n  b.as_of, b.known_from\n"
-        f"FROM by_locality AS b JOIN counts_in AS c ON c.locality_id = b.locality_id\nWHERE c.is_only{where}\n"
-        "UNION ALL\n"
-        f"SELECT c.area_id, {periods},\n  "
         + ",\n  ".join(totals)
         + ",\n  max(b.as_of) AS as_of, max(b.known_from) AS known_from\n"
-        f"FROM by_locality AS b JOIN counts_in AS c ON c.locality_id = b.locality_id\nWHERE NOT c.is_only{where}\n"
+        f"FROM by_locality AS b JOIN counts_in AS c ON c.locality_id = b.locality_id\n{where}"
         f"GROUP BY c.area_id, {', '.join(f'b.{key}' for key in keys)}"
     )
     return Composed(sql, tuple(params), tuple(metrics), grain)
@@ -202,7 +198,7 @@ def _recompute(metrics: list[Metric], window: Window, grain: Grain) -> Composed:
         ]  # fmt: skip
     sql = (
         f"WITH {head},\n"
-        f"source AS (\n{_mart(first)}\n)\n"
+        f"source AS (\n{_source(first, window, params)}\n)\n"
         f"SELECT area_id, {day} AS local_day, {period} AS period, {offset} AS offset_s,\n  "
         + ",\n  ".join(figures)
         + f",\n  max({event}) AS as_of, max(known_from_utc) AS known_from\nFROM source\n"
@@ -332,7 +328,7 @@ def _where(expression: str, conditions: list[str]) -> str:
 def _records(metric: Metric, declared: Contract, window: Window, params: list[Any], *, join_areas: bool) -> str:
     """The CTE `records`: the city's records of the days, as known; with `area_id` where asked."""
     known, moments = known_at(window.as_of)
-    from_day = window.from_day - LONGEST_CASE if metric.period_on else window.from_day
+    from_day = window.from_day - (LONGEST_CASE if metric.period_on else metric.looked_back(window.from_day))
     conditions = ["r.city = ?", "r.local_day >= ?", "r.local_day < ?", known]
     params += [window.city, from_day, window.to_day, *moments]
     if metric.period_on:
@@ -371,6 +367,14 @@ def _standards(metric: Metric) -> str:
         return ""
     spoken = set(re.findall(r"[a-z][a-z0-9_]*", _mart(metric)))
     return "".join(f",\n{name} AS (\n{table.relation()}\n)" for name, table in standards().items() if name in spoken)
+
+
+def _source(metric: Metric, window: Window, params: list[Any]) -> str:
+    """The mart, without what it says of days before the window that it only looked back on."""
+    if not metric.looked_back(window.from_day):
+        return _mart(metric)
+    params.append(window.from_day)
+    return f"  SELECT * FROM (\n{_mart(metric)}\n  ) AS m WHERE m.local_day >= ?"
 
 
 def _mart(metric: Metric) -> str:

@@ -41,9 +41,8 @@ class DuckEngine:
 
 
 def counts_in(lake: Lake) -> pl.DataFrame:
-    """The relation `counts_in`: locality_id, area_id, is_only (no other locality counts in that area)."""
-    found = lake.frame("SELECT locality_id, area_id FROM localities")
-    return found.with_columns((pl.len().over("area_id") == 1).alias("is_only"))
+    """The relation `counts_in`: locality_id, area_id."""
+    return lake.frame("SELECT locality_id, area_id FROM localities")
 
 
 def areas_of(pack: Pack) -> pl.DataFrame:

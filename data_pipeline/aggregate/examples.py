@@ -72,9 +72,8 @@ def run_example(lake: Lake, metric: Metric, example: Example) -> Outcome:
             order = "" if not metric.is_stock else " ORDER BY period_start_utc DESC LIMIT 1"
             limits: list[Any] = [metric.id, "day" if metric.is_stock else example.grain]
             start = "period_start_utc < ?" if metric.is_stock else "period_start_utc = ?"
-            limits.append(
-                datetime(2027, 1, 1) if metric.is_stock else period_start(min(moments), example.grain, pack.tz)
-            )
+            moment = to_utc(example.at, pack.tz) if example.at else min(moments)
+            limits.append(datetime(2027, 1, 1) if metric.is_stock else period_start(moment, example.grain, pack.tz))
             found = lake.frame(
                 "SELECT numerator, denominator, value FROM readings WHERE city = 'example' AND area_id = 'example'"
                 f" AND metric = ? AND grain = ? AND {start}{order}",

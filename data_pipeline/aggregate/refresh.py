@@ -178,7 +178,10 @@ class _Work:
             if metric.dataset == dataset and not metric.is_stock and days:
                 if metric.period_on not in counted:
                     counted[metric.period_on] = self._period_days(metric, days)
-                days_of.setdefault(metric.id, set()).update(counted[metric.period_on])
+                own = days_of.setdefault(metric.id, set())
+                own.update(counted[metric.period_on])
+                if metric.looks_back:
+                    own.update(later for day in days for later in metric.looks_back.days_read_by(day))
 
     def _figure_days(self, days: set[date]) -> dict[str, set[date]]:
         rows = self.lake.frame(
@@ -220,12 +223,13 @@ class _Work:
                 if piece[1] == "day":
                     fresh[piece[0].id].append(piece[2])
                 written += self._keep(*piece)
-        if "month" not in stored_grains(group[0]):
+        if not any("month" in stored_grains(metric) for metric in group):
             return written
         for from_day, to_day in _runs({day_floor(d, "month") for d in days}, "month"):
             whole = [self._whole_days(m, pl.concat(fresh[m.id]), from_day, to_day, runs) for m in group]
             for metric, parts in zip(group, self.readings.longer(group, "month", whole, from_day, to_day), strict=True):
-                written += self._keep(metric, "month", parts, from_day, to_day)
+                if "month" in stored_grains(metric):
+                    written += self._keep(metric, "month", parts, from_day, to_day)
         return written
 
     def _whole_days(

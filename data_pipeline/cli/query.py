@@ -93,14 +93,14 @@ def check(
     from data_pipeline.aggregate.check import check_metrics, read_metrics
     from data_pipeline.aggregate.examples import example_store
 
-    declared, unread = read_metrics(files or sorted(METRIC_FILES.glob("*.toml")))
-    rows: list[dict[str, Any]] = [{"metric": "", "examples": 0, "ok": False, "problems": [text]} for text in unread]
+    declared, stands_in, unread = read_metrics(files or sorted(METRIC_FILES.glob("*.toml")))
+    rows: list[dict[str, Any]] = [{"file": text.split(": ")[0], "metric": "", "examples": 0, "ok": False, "problems": [text]} for text in unread]
     with example_store() as lake:
         found = check_metrics(lake, list(declared.values()), examples=examples)
-    rows += [{"metric": m, "examples": len(declared[m].examples), "ok": not p, "problems": p} for m, p in found.items()]
+    rows += [{"file": stands_in[m], "metric": m, "examples": len(declared[m].examples), "ok": not p, "problems": p} for m, p in found.items()]
     bad = sum(not row["ok"] for row in rows)
     shown = rows if fmt is not Format.table else [row for row in rows if not row["ok"]]
-    emit(shown, fmt, ("metric", "examples", "ok", "problems"), f"{len(declared)} metrics, {bad} with problems")
+    emit(shown, fmt, ("file", "metric", "examples", "ok", "problems"), f"{len(declared)} metrics, {bad} with problems")
     if bad:
         raise typer.Exit(1)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,25 @@ class Decider(Declared):
     en: str
 
 
+class LookBack(Declared):
+    """How far before a period its figure reads: a moving mean of 24 hours reads 23 hours before the hour it is told for.
+
+    `until`: periods from that local day on read only themselves (the standard that looked back was replaced).
+    """
+
+    hours: int = Field(gt=0, le=24 * 31)
+    until: date | None = None
+
+    def days(self, day: date) -> int:
+        """Local days before `day` that hold what its periods read; a day may have 23 hours."""
+        return -(-self.hours // 23) if self.until is None or day < self.until else 0
+
+    def days_read_by(self, day: date) -> list[date]:
+        """Later local days whose figures read records of `day`."""
+        later = [day + timedelta(days=k) for k in range(1, -(-self.hours // 23) + 1)]
+        return [d for d in later if self.days(d)]
+
+
 class Break(Declared):
     """A day from which the figure is made otherwise: no change is reckoned across it."""
 
@@ -60,7 +80,7 @@ class Example(Declared):
 
     Keys of a row that start with `_`: `_dataset` (a row of another dataset, such as the register),
     `_times` (so many copies; key columns are numbered), `_every_s` (seconds between the copies).
-    The reading is the city's at `grain`, in the period that holds the first row.
+    The reading is the city's at `grain`, in the period that holds the first row, or `at` (local time).
     """
 
     says: str
@@ -71,6 +91,7 @@ class Example(Declared):
     value: float | None = None
     source: str
     grain: Grain = "day"
+    at: datetime | None = None
     population: int | None = None
     decimals: int = 4
 
@@ -110,7 +131,7 @@ class Metric(Declared):
     `estimate_days`: with fewer days of records than this the figure is an estimate (status E).
     `breaks`: days on which the definition changed (a standard replaced by its successor).
     `grades`: id of a standard's grades (`standards/`), whose classes are then the `thresholds`.
-    `given_from`: first local day the figure exists for, with why (`before_zh`, `before_en`), said wherever an earlier period is empty.
+    `looks_back`: the mart reads records of before the period too; late ones compute the later periods again.
     `decided_by`: figures of which this one is the largest; the one (or, at a tie, those) that reach it are named
     beside it as `decider_zh` / `decider_en`, where it is above `decided_above` (an AQI of at most 50 has no primary
     pollutant).
@@ -152,9 +173,7 @@ class Metric(Declared):
     interval: Literal["", "wilson"] = ""
     estimate_days: int = Field(default=0, ge=0)
     breaks: tuple[Break, ...] = ()
-    given_from: date | None = None
-    before_zh: str = ""
-    before_en: str = ""
+    looks_back: LookBack | None = None
     headline: bool = False
     whole_periods_only: bool = False
     zero_where_city_reports: bool = False
@@ -185,8 +204,8 @@ class Metric(Declared):
         if self.dataset not in contracts():
             near = did_you_mean(self.dataset, contracts())
             problems.append(f"unknown dataset {self.dataset!r}" + (f", did you mean {near[0]!r}?" if near else ""))
-        if len({self.given_from is not None, bool(self.before_zh), bool(self.before_en)}) > 1:
-            problems.append("given_from needs before_zh and before_en, why there is no figure before, and the other way round")
+        if self.looks_back and (not self.mart or self.period_on or self.over_time == "last"):
+            problems.append("looks_back needs a mart that counts on the day of the event: without one nothing reads an earlier record")
         if bool(self.decided_by) != bool(self.decider_zh and self.decider_en):
             problems.append("decided_by needs decider_zh and decider_en, what the deciding figure is called, and the other way round")
         if self.unit == "share" and not self.denominator and self.over_time != "recompute":
@@ -243,6 +262,10 @@ class Metric(Declared):
         """A plain sum over time (no denominator): half a period holds about half of it."""
         return self.over_time == "sum" and not self.denominator
 
+    def looked_back(self, day: date) -> timedelta:
+        """How many whole days before a local day its figures read; none for most metrics."""
+        return timedelta(days=self.looks_back.days(day) if self.looks_back else 0)
+
     @property
     def formula(self) -> str:
         """The formula as text, for people."""
@@ -276,11 +299,26 @@ def load_metrics(paths: list[Path]) -> dict[str, Metric]:
     """All metrics in the given files by id; `DeclarationError` for the first bad file or a doubled id."""
     found: dict[str, Metric] = {}
     for path in paths:
-        for metric in validate(MetricFile, read_toml(path), path.name).metric:
+        data = read_toml(path)
+        try:
+            read = validate(MetricFile, data, path.name).metric
+        except DeclarationError as error:
+            raise DeclarationError(path.name, [_with_id(text, data) for text in error.problems]) from None
+        for metric in read:
             if metric.id in found:
                 raise DeclarationError(path.name, [f"metric {metric.id!r} is declared twice"])
             found[metric.id] = metric
     return found
+
+
+def _with_id(problem: str, data: dict) -> str:
+    """A problem of the n-th block of a file, told with the id that stands in it."""
+    place = re.search(r"\bmetric\.(\d+)\b", problem)
+    blocks = data.get("metric")
+    if place is None or not isinstance(blocks, list) or int(place[1]) >= len(blocks):
+        return problem
+    own = blocks[int(place[1])].get("id") if isinstance(blocks[int(place[1])], dict) else None
+    return f"metric {own!r}: {problem.replace(f'{place[0]}.', '').replace(f'{place[0]}: ', '')}" if own else problem
 
 
 def decider_problems(declared: dict[str, Metric]) -> list[str]:

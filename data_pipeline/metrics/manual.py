@@ -45,6 +45,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "whole": ("整期结束后才给出", "only when the period is over"),
     "example": ("算例", "Worked example"), "more": ("另有 {n} 行", "{n} more rows"),
     "gives": ("结果", "gives"), "numerator": ("分子", "numerator"), "denominator": ("分母", "denominator"), "value": ("值", "value"), "nothing": ("无数据", "no data"),
+    "at": ("所读时段始于", "period read starts at"), "looks_back": ("回看", "looks back"), "look": ("时段前 {n} 小时", "{n} hours before the period"),
+    "until": ("{day} 以前的时段：", "for periods before {day}:"),
     "population": ("人口", "population"), "of": ("来源", "source"),
 }  # fmt: skip
 
@@ -131,6 +133,10 @@ def facts(metric: Metric, lang: Lang) -> list[tuple[str, str]]:
         (word("over_area", lang), word(metric.over_area, lang)),
         (word("over_time", lang), word(metric.over_time, lang)),
     ]
+    if metric.looks_back:
+        back, until = metric.looks_back, metric.looks_back.until
+        ends = [word("until", lang, day=until)] if until else []
+        found.append((word("looks_back", lang), (" " if not zh else "").join([*ends, word("look", lang, n=back.hours)])))
     assumption = metric.assumption_zh if zh else metric.assumption_en
     if assumption:
         found.append((word("assumption", lang), assumption))
@@ -163,6 +169,8 @@ def _example(example: Example, lang: Lang) -> list[str]:
         lines.append("{ " + ", ".join(f"{key} = {_cell(value)}" for key, value in row.items()) + " }")
     if len(example.rows) > MOST_ROWS:
         lines.append(f"# {word('more', lang, n=len(example.rows) - MOST_ROWS)}")
+    if example.at is not None:
+        lines.append(f"# {word('at', lang)} {example.at.isoformat()}")
     if example.population is not None:
         lines.append(f"# {word('population', lang)} {example.population:,}")
     lines.append("```")

@@ -204,11 +204,14 @@ def behind(
     else:
         moment = f'r."{metric.period_on}"' if metric.period_on else "r.event_at_utc"
         conditions += [f"{moment} >= ?", f"{moment} < ?"]
-        params += [reading.period_start_utc, reading.period_end_utc]
+        # a moving mean stands on records of before the hour it is told for
+        back = metric.looked_back(first)
+        reach = timedelta(hours=metric.looks_back.hours) if metric.looks_back and back else timedelta(0)
+        params += [reading.period_start_utc - reach, reading.period_end_utc]
         if not metric.period_on:
             # the local day prunes files
             conditions += ["r.local_day >= ?", "r.local_day < ?"]
-            params += [first, after]
+            params += [first - back, after]
     if metric.where and not metric.mart:
         conditions.append(f"({metric.where})")
     source = f'FROM "{declared.table}" AS r JOIN localities AS l ON l.locality_id = r.locality_id WHERE {" AND ".join(conditions)}'

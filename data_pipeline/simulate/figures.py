@@ -65,6 +65,7 @@ def charging(f: Figures, window: Window) -> dict[str, Figure]:
     energy, guns = total["energy_kwh"], total["guns"]
     return {
         "charging.energy_kwh": Figure(n, energy),
+        "charging.power_kw": Figure(n, value=day_mean(m @ (v["energy_kwh"] * on), starts) * k),
         "charging.time_utilisation": Figure(n, total["charging_gun_hours"], guns),
         "charging.power_utilisation": Figure(n, energy, total["rated_power_kw"]),
         "charging.energy_per_gun_kwh": Figure(n, energy, guns),
@@ -215,6 +216,7 @@ def hotline(f: Figures, window: Window) -> dict[str, Figure]:
     total = {name: m @ by_day(values.astype(float), starts) for name, values in calls.values(t_s).items()}
     n = m @ by_day(np.ones((len(calls.areas), t_s.size)), starts)
     return {
+        "services.calls_n": Figure(n, total["calls"]),
         "services.answer_share": Figure(n, total["answered"], total["calls"]),
         "services.answer_15s_share": Figure(n, total["answered_15s"], total["calls"]),
     }

@@ -70,7 +70,8 @@ def test_a_misspelt_key_is_named_with_the_one_that_was_meant_and_other_files_are
     good = Path(__file__).parents[2] / "data_pipeline/metrics/education.toml"
     bad = tmp_path / "bad.toml"
     bad.write_text(good.read_text(encoding="utf-8").replace("base_grain", "base_grian", 1), encoding="utf-8")
-    found, problems = read_metrics([bad, good])
+    found, files, problems = read_metrics([bad, good])
+    assert set(files.values()) == {"education.toml"}
     assert set(found) == {m["id"] for m in tomllib.loads(good.read_text(encoding="utf-8"))["metric"]}
     assert any("did you mean 'base_grain'" in text for text in problems)
 

@@ -47,6 +47,17 @@ def test_every_composed_statement_turns_into_spark_sql() -> None:
             assert len(spark) == 1 and sqlglot.parse_one(spark[0], read="spark") is not None
 
 
+def test_no_two_branches_of_a_union_join_or_group() -> None:
+    # DuckDB 1.5 waits for ever on such a statement once it expects more than 245,760 rows a thread of what both read
+    for group in GROUPS:
+        parsed = sqlglot.parse_one(compose(group, WINDOWS["present"]).sql, read="duckdb")
+        for union in (u for u in parsed.find_all(sqlglot.exp.Union) if not isinstance(u.parent, sqlglot.exp.Union)):
+            branches = [s for s in union.find_all(sqlglot.exp.Select) if s.find_ancestor(sqlglot.exp.CTE) is union.find_ancestor(sqlglot.exp.CTE)]
+            assert len(branches) > 1
+            busy = [s for s in branches if s.args.get("group") or s.args.get("joins")]
+            assert len(busy) < 2, (group[0].id, [s.sql() for s in busy])
+
+
 def test_values_are_parameters_and_never_stand_in_the_text() -> None:
     for group in GROUPS:
         composed = compose(group, WINDOWS["as known, one area"])

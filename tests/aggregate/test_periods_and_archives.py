@@ -172,3 +172,18 @@ def test_simulated_records_mark_the_reading_with_their_share(empty_lake: Lake) -
         toy.deliver("charging_hourly", [row | {"site_id": "c", "area_id": "west"}], is_simulated=True)
         found = toy.value("charging.energy_kwh", "toy", "hour", datetime(2026, 2, 2, 0))
         assert found is not None and (found["n"], found["simulated_n"]) == (2, 1)
+
+
+def test_a_figure_is_kept_for_the_periods_it_is_declared_for_whatever_it_shares_its_statement_with(empty_lake: Lake) -> None:
+    # vehicles in the area are a number of a day; alarms and trips of the same returns add up over months
+    rows = [
+        {"area_id": "east", "start_at": datetime(2026, 3, day), "vehicles_n": 5, "trips_n": 10, "alarms_n": day} for day in (2, 3)
+    ]
+    with toy_city(empty_lake) as toy:
+        toy.deliver("hazmat_days", rows)
+        city = toy.readings().filter(area_id="toy")
+        grains = {metric: set(part["grain"]) for (metric,), part in city.group_by("metric")}
+        assert grains["emergency.hazmat_vehicles_n"] == {"day"}
+        assert grains["emergency.hazmat_alarms_n"] == grains["emergency.hazmat_alarm_share"] == {"day", "month"}
+        month = city.filter(metric="emergency.hazmat_alarm_share", grain="month").row(0, named=True)
+        assert (month["numerator"], month["denominator"], month["value"]) == (5.0, 20.0, 0.25)

@@ -9,6 +9,7 @@ store's own writer, some `CHUNK_ROWS` rows a commit; ingest is measured by itsel
 Then, in a process of its own (so that the peak memory is its own), the ordinary rebuild computes every metric of
 every day; beside it stands one bare GROUP BY a table over the same Parquet: rows, sums of all numbers, newest event
 and arrival by locality and hour. It makes neither areas nor longer periods nor medians, which ours does.
+How far it has come is told on the error stream. `python -m tests.bench.large HOME` aggregates a store made before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from data_pipeline.cities import load_packs
 from data_pipeline.contracts import Contract, contracts
 from data_pipeline.home import Home
 from data_pipeline.metrics import metrics
-from data_pipeline.store.lake import Lake
+from data_pipeline.store.lake import Lake, newest_snapshot
 from data_pipeline.times import now_utc
 
 CITY, DAYS, CHUNK_ROWS = "420700", 30, 1_000_000
@@ -40,18 +41,26 @@ BARE = """
 
 
 def prepare(folder: Path, records: int) -> tuple[Home, int]:
-    """A new home in `folder` with at least so many records of the city; the home and how many there are."""
+    """A home in `folder` with at least so many records of the city (one made before is taken); the home and how many."""
     home = Home.of(folder / "large")
+    if newest_snapshot(home):
+        with Lake.reader(home) as lake:
+            total = sum(counts(lake).values())
+        if total < records:
+            raise SystemExit(f"the store in {home.root} has {total:,} records, fewer than {records:,}: remove it, or ask for fewer")
+        return home, total
     command = [sys.executable, "-m", "data_pipeline", "build", "--city", CITY, "--days", str(DAYS), "--home", str(home.root)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with Lake.writer(home) as lake:
+        built = lake.snapshot()
+        assert built is not None
         have = counts(lake)
         total, number = sum(have.values()), 0
         copied = [contracts()[dataset] for dataset, n in have.items() if n and names_of(contracts()[dataset])]
         while total < records:
             number += 1
             for declared in copied:
-                total += copy(lake, declared, number)
+                total += copy(lake, declared, number, built.id)
     return home, total
 
 
@@ -68,10 +77,10 @@ def names_of(declared: Contract) -> list[str]:
     return [name for name in dict.fromkeys((first, "site_id")) if name in declared.columns]
 
 
-def copy(lake: Lake, declared: Contract, number: int) -> int:
-    """One more copy of a dataset's records under other names; its rows."""
+def copy(lake: Lake, declared: Contract, number: int, built: int) -> int:
+    """One more copy, under other names, of a dataset's records as they stood at the snapshot `built`; its rows."""
     names, written = names_of(declared), 0
-    of_the_build = f"FROM \"{declared.table}\" WHERE city = ? AND NOT contains(\"{names[0]}\", '~')"
+    of_the_build = f"FROM {lake.at(declared.table, built)} WHERE city = ?"
     days = lake.frame(f"SELECT local_day, count(*) AS n {of_the_build} GROUP BY 1 ORDER BY 1", [CITY])
     for first, last in together(days):
         with lake.transaction(f"copy {number} of {declared.id}"):
@@ -88,15 +97,19 @@ def together(days: pl.DataFrame) -> Iterator[tuple[date, date]]:
 
 
 def aggregate(home: Home) -> dict[str, float]:
-    """Seconds, readings and peak memory of the whole rebuild, and seconds of the bare statements; for a process of its own."""
+    """Seconds (by the clock, of the processor), readings and peak memory of the whole rebuild, and seconds of the bare statements.
+
+    For a process of its own.
+    """
     packs = load_packs()
     with Lake.writer(home) as lake:
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), [time.process_time()]
         with lake.transaction("bench"):
             lake.execute("DELETE FROM readings WHERE city = ?", [CITY])
-            readings = rebuild(lake, packs, CITY, commit_seq=10**6, now=now_utc())
+            readings = rebuild(lake, packs, CITY, commit_seq=10**6, now=now_utc(), progress=told(started))
         ours = time.perf_counter() - started
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
+        cpu.append(time.process_time())
         started = time.perf_counter()
         for declared in contracts().values():
             if not any(m.dataset == declared.id for m in metrics().values()):
@@ -104,12 +117,29 @@ def aggregate(home: Home) -> dict[str, float]:
             numbers = [name for name, column in declared.columns.items() if column.type in ("float", "integer")]
             sums = "".join(f', sum("{name}")' for name in numbers)
             lake.frame(BARE.format(sums=sums, table=declared.table), [CITY])
-        return {"seconds": ours, "readings": readings, "peak_mb": peak_mb, "bare_seconds": time.perf_counter() - started}
+        bare = time.perf_counter() - started
+        cpu.append(time.process_time())
+        used = {"cpu_seconds": cpu[1] - cpu[0], "bare_cpu_seconds": cpu[2] - cpu[1]}
+        return {"seconds": ours, "readings": readings, "peak_mb": peak, "bare_seconds": bare, **used}
+
+
+def peak_mb() -> float:
+    """Most memory this process has held so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def told(started: float) -> Callable[[str, int, int], None]:
+    """A line for every statement's metrics when they are done: seconds since `started`, peak memory."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        print(f"{time.perf_counter() - started:8.1f} s  {done}/{total} {what}, peak {peak_mb():,.0f} MB", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def measured(home: Home) -> dict[str, float]:
     """`aggregate` in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", "tests.bench.large", str(home.root)], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tests.bench.large", str(home.root)], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -128,10 +128,3 @@ def test_a_sum_over_an_open_day_is_called_so_far() -> None:
     today = replace(READING, grain="day", is_open=True)
     assert formats.period_words(today, TZ, "zh", NOW, so_far=True) == "今日累计"
     assert formats.period_words(replace(today, is_open=False), TZ, "zh", NOW, so_far=True) == "11月22日"
-
-
-def test_a_period_before_a_figure_exists_says_why_it_is_empty() -> None:
-    empty = replace(READING, metric="environment.aqi_hourly", value=None, status="missing", n=0)
-    early = replace(empty, period_start_utc=datetime(2026, 2, 28, 15))  # 23:00 of the last day of February
-    assert "2012 版小时报" in formats.status_words(early, TZ, "zh")[0] and "2026-03-01" in formats.status_words(early, TZ, "en")[0]
-    assert formats.status_words(replace(empty, period_start_utc=datetime(2026, 2, 28, 16)), TZ, "zh") == ["本期无上报"]

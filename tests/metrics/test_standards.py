@@ -131,7 +131,7 @@ def test_metrics_check_tells_of_the_gap_and_of_misspelt_grades(tmp_path: Path, m
     standards.cache_clear()
     grades.cache_clear()
     try:
-        _, problems = read_metrics([Path(tables.__file__).parents[1] / "air.toml"])
+        _, _, problems = read_metrics([Path(tables.__file__).parents[1] / "air.toml"])
     finally:
         monkeypatch.undo()
         standards.cache_clear()

@@ -64,6 +64,7 @@ def test_share_spent_is_money_spent_over_money_planned(new_york: Town, projects:
     reading = new_york.readings("plan.project_spend_share", "day").row(0, named=True)
     spent, total = sum(p["combined_prior_actuals"] for p in kept), sum(p["combined_total"] for p in kept)
     assert reading["value"] == pytest.approx(spent / total)
+    assert reading["value"] == pytest.approx(0.6819, abs=5e-5)
 
 
 def test_the_command_takes_the_file_as_a_process_of_its_own(tmp_path: Path, shared_data: Path) -> None:

@@ -119,3 +119,13 @@ def test_a_misspelt_key_and_a_step_after_nothing_are_refused() -> None:
         Returns.model_validate({"dataset": "venue_days", "each": {"level": "city"}, "cadence": "day", "columns": {"guests_n": {"base": 1}}})
     with pytest.raises(DeclarationError):
         declared.validate(Returns, {"dataset": "venue_days", "cadense": "day"}, "x.toml")
+
+
+def test_totals_of_a_month_are_of_the_size_of_the_city(ezhou: Simulator) -> None:
+    # about 1.08 million residents: some 80 to 130 yi yuan of GDP a month at 0.3 to 0.6 tce a wan yuan; fewer firms rated than households
+    begin, end = seconds(datetime(2026, 6, 1)), seconds(datetime(2026, 7, 20))
+    energy = supplier(ezhou, "energy_mix_months").table(begin, end, 0).group_by("start_at").agg(pl.col("total_tce", "gdp_wan").sum())
+    assert energy.height > 0 and energy["gdp_wan"].is_between(800_000, 1_300_000).all()
+    assert (energy["total_tce"] / energy["gdp_wan"]).is_between(0.3, 0.6).all()
+    rated = supplier(ezhou, "credit_statement").table(begin, end, 0).group_by("reported_at").agg(pl.col("firms_n").sum())
+    assert rated.height > 0 and rated["firms_n"].is_between(30_000, 200_000).all()
