@@ -150,7 +150,7 @@ def map_figure(
     return {
         "data": traces,
         "layout": {
-            # a middling box; assets/app.js fits the city to the real one by `meta.bbox`
+            # a middling box; assets/fit.js fits the city to the real one by `meta.bbox`
             "map": {"style": style(base, layer, theme), "fitbounds": False, "zoom": zoom_for(base.bbox),
                     "center": {"lon": (west + east) / 2, "lat": (south + north) / 2}},
             "meta": {"bbox": [west, south, east, north], "shown": shown_groups(base, layer, switched)},

@@ -19,7 +19,7 @@ DRAWN = ("districts", "outline", "townships", "water", "railways")
 def map_box(figure: dict[str, Any], lang: Lang, *, id: str, label: str = "") -> html.Details:
     """A map in its box with a bar of scale. On a phone the box folds away behind `label`; elsewhere it is always open.
 
-    `assets/app.js` fits the figure to the box it finds, keeps the bar true while the map moves, and folds the box on a phone.
+    `assets/fit.js` fits the figure to the box it finds, keeps the bar true while the map moves, and folds the box on a phone.
     """
     return html.Details(
         [

@@ -14,7 +14,7 @@ from components.theme import Theme, color
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.types import Reading, Site
 
-# sizes of writing before `assets/app.js` enlarges figures by root size / 16: so 16 is the least character
+# sizes of writing before `assets/fit.js` enlarges figures by root size / 16: so 16 is the least character
 LEAST_SIZE, PLACE_SIZE = 16, 19
 DOT_PX = 7
 MANY_AREAS = 12
@@ -52,7 +52,7 @@ def with_dots(figure: dict[str, Any], sites: Sequence[Site], theme: Theme) -> di
 
 
 def map_box(figure: dict[str, Any], lang: Lang, *, id: str, label: str) -> html.Div:
-    """The map in its box with a bar of scale; `assets/app.js` fits the city to the box."""
+    """The map in its box with a bar of scale; `assets/fit.js` fits the city to the box."""
     return html.Div([dcc.Graph(id=id, figure=figure, config=STATIC, className="map-graph"), scale_bar(lang)], className="map-box",
                     role="img", **{"aria-label": label})  # fmt: skip
 
