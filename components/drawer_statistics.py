@@ -15,6 +15,7 @@ from data_pipeline.queries.judged import Anomaly, Provenance
 from data_pipeline.queries.types import Reading
 
 Row = tuple[str, str]
+FAR = 100.0
 
 
 def interval_words(reading: Reading, lang: Lang) -> str:
@@ -44,6 +45,8 @@ def facts(item: Provenance, metric: Metric, lang: Lang) -> list[Row]:
 def unusual_words(found: Anomaly, metric: Metric, lang: Lang) -> str:
     """What a flagged reading was judged by: baseline, robust deviation, number of comparable periods."""
     baseline = formats.figure(found.baseline, metric.unit, metric.decimals, lang).text
+    if abs(found.z) > FAR:  # like periods that hardly differ make any number of deviations, which says nothing
+        return t("statistics.judged_by_far", lang, baseline=baseline, n=found.n)
     return t("statistics.judged_by", lang, baseline=baseline, z=formats.number(abs(found.z), 1), n=found.n)
 
 
