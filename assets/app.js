@@ -115,17 +115,23 @@
     requestAnimationFrame(function () { tick(); showConnection(); who(); window.cityBrain.fit.fold(); window.cityBrain.fit.maps(); listeners.forEach(function (does) { does(); }); });
   }
 
-  /* the server's own drawing of the page stands until the page itself does; a figure asked for before that opens then */
-  var early = "";
+  /* the server's own drawing of the page stands until the page itself does; what was pressed in it is pressed then */
   (function () {
-    var first = byId("first");
+    var first = byId("first"), pressed = null;
     if (!first) { return; }
+    first.addEventListener("click", function (event) {
+      if (event.target.closest("a[href]:not([data-group])")) { return; /* links lead on as they are */ }
+      event.preventDefault();
+      event.stopPropagation();
+      pressed = [];
+      for (var at = event.target; at !== first; at = at.parentElement) { pressed.unshift(Array.prototype.indexOf.call(at.parentElement.children, at)); }
+    }, true);
     new MutationObserver(function (changes, watch) {
       if (!document.querySelector("#page > :not(.page-loading)")) { return; }
       watch.disconnect();
       first.remove();
-      var figure = early && document.querySelector('[data-figure="' + CSS.escape(early) + '"]');
-      if (figure) { openFigure(figure); }
+      var same = pressed && pressed.reduce(function (at, i) { return at && at.children[i]; }, byId("page"));
+      if (same) { requestAnimationFrame(function () { same.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true })); }); }
     }).observe(document.body, { childList: true, subtree: true });
   })();
 
@@ -143,7 +149,6 @@
     if (!target) { return; }
     if (target.closest("[data-close]")) { closeDrawer(); return; }
     var figure = target.closest("[data-figure]");
-    if (figure && figure.closest("#first")) { event.preventDefault(); early = figure.dataset.figure; return; }
     if (figure) { event.preventDefault(); openFigure(figure); return; }
     var link = target.closest("a[href]");
     if (!link || link.target || link.hasAttribute("download") || link.dataset.native) { return; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,19 @@ def test_a_machine_without_one_fetches_the_small_slices_first(review: Any, brows
     assert "sans-regular-1.otf" in fonts
     assert not {"sans-regular-4.otf", "sans-bold-4.otf"} & set(fonts), "the rarest characters are fetched only where they stand"
     assert sum((Path("assets/fonts") / name).stat().st_size for name in set(fonts)) < 700_000, fonts
+
+
+def test_a_briefing_asked_for_before_the_page_stands_is_made_when_it_does(browser: Any, review: Any) -> None:
+    page = browser.new_page(accept_downloads=True)
+    page.set_default_timeout(SLOW_MS)
+
+    def late(route: Any) -> None:
+        time.sleep(0.7)
+        route.continue_()
+
+    page.route("**/view?*", late)  # the page itself comes later than its picture
+    page.goto(f"{review.url}/plan/review?city={CITY}", wait_until="commit")
+    page.locator('#first .brief-list button[data-brief*=\'"of": "ledger"\'][data-brief*=\'"pdf"\']').click()
+    page.wait_for_selector("#page .brief-progress a[download$='.pdf']")
+    assert page.evaluate("document.querySelector('#page .brief-progress progress').value") == 1
+    page.close()
