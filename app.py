@@ -54,7 +54,7 @@ INDEX = """<!DOCTYPE html>
     <meta name="theme-color" content="{ground}">
     <title>{{%title%}}</title>
     {{%favicon%}}
-    <script src="/assets/early/theme.js"></script>
+    <script src="/assets/early/start.js"></script>
     {{%css%}}
   </head>
   <body>

@@ -12,7 +12,7 @@
   function setProps(id, props) { window.dash_clientside.set_props(id, props); }
   function lang() { return document.documentElement.dataset.lang || "zh"; }
 
-  /* ---- light and dark (assets/early/theme.js) ------------------------------------------------ */
+  /* ---- light and dark (assets/early/start.js) ------------------------------------------------ */
   var forced = "";
   function theme() { return forced || window.cityBrainTheme.now(); }
 
@@ -117,20 +117,13 @@
 
   /* the server's own drawing of the page stands until the page itself does; what was pressed in it is pressed then */
   (function () {
-    var first = byId("first"), pressed = null;
+    var first = byId("first");
     if (!first) { return; }
-    first.addEventListener("click", function (event) {
-      if (event.target.closest("a[href]:not([data-group])")) { return; /* links lead on as they are */ }
-      event.preventDefault();
-      event.stopPropagation();
-      pressed = [];
-      for (var at = event.target; at !== first; at = at.parentElement) { pressed.unshift(Array.prototype.indexOf.call(at.parentElement.children, at)); }
-    }, true);
     new MutationObserver(function (changes, watch) {
       if (!document.querySelector("#page > :not(.page-loading)")) { return; }
       watch.disconnect();
       first.remove();
-      var same = pressed && pressed.reduce(function (at, i) { return at && at.children[i]; }, byId("page"));
+      var pressed = window.cityBrainPressed, same = pressed && pressed.reduce(function (at, i) { return at && at.children[i]; }, byId("page"));
       if (same) { requestAnimationFrame(function () { same.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true })); }); }
     }).observe(document.body, { childList: true, subtree: true });
   })();

@@ -110,7 +110,7 @@ def test_the_theme_chosen_in_this_browser_is_known_before_the_scripts_unless_the
 
 def test_the_scripts_are_told_of_before_the_page_and_plotly_where_something_is_drawn_with_it(client: TestClient) -> None:
     ahead = client.get("/").text.partition('id="first"')[0]
-    assert f'href="{PLOTLY}"' in ahead and "/assets/early/theme.js" in ahead and ahead.count('rel="preload"') > 10
+    assert f'href="{PLOTLY}"' in ahead and "/assets/early/start.js" in ahead and ahead.count('rel="preload"') > 10
     assert PLOTLY not in client.get("/data").text
 
 

@@ -1,5 +1,5 @@
-/* Runs before the first picture: light or dark, and whether this is a wall.
-   The address says; else what was chosen here last; else the system. A wall is dark. */
+/* Runs before the first picture: light or dark, whether this is a wall, and what is pressed before the scripts are there.
+   Light or dark: the address says; else what was chosen here last; else the system. A wall is dark. */
 (function () {
   "use strict";
   var root = document.documentElement, LIGHT = window.matchMedia("(prefers-color-scheme: light)");
@@ -21,5 +21,17 @@
   }
   /* so that the server's own first drawing of the next page has it too */
   document.cookie = "theme=" + theme() + "; path=/; max-age=31536000; SameSite=Strict";
+
+  /* the way, child by child, to what was pressed in the server's drawing; assets/app.js presses it when the page stands */
+  document.addEventListener("click", function (event) {
+    var first = document.getElementById("first"), at = event.target;
+    if (!first || !first.contains(at) || at.closest("a[href]:not([data-group])")) { return; /* links lead on as they are */ }
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    for (window.cityBrainPressed = []; at !== first; at = at.parentElement) {
+      window.cityBrainPressed.unshift(Array.prototype.indexOf.call(at.parentElement.children, at));
+    }
+  }, true);
+
   window.cityBrainTheme = { now: theme, onSystem: function (does) { LIGHT.addEventListener("change", does); } };
 })();
