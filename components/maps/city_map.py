@@ -204,16 +204,21 @@ def _range(low: float | None, high: float | None, metric: Metric, lang: Lang) ->
 
 
 def _spread(values: Sequence[float], metric: Metric, theme: Theme, lang: Lang) -> list[MapClass]:
-    """Natural breaks; a class is written with the values it really holds, and begins halfway from the one below."""
-    tops = natural_breaks(values, MAX_SPREAD_CLASSES)
-    ordered, fills = sorted(values), ramp(len(tops), theme)
-    held = [[v for v in ordered if v <= top and (not i or v > tops[i - 1])] for i, top in enumerate(tops)]
-    words = [f.number for f in formats.alike([v for part in held for v in (part[0], part[-1])], metric.unit, metric.decimals, lang)[0]]
-    edges = [held[0][0], *((below[-1] + above[0]) / 2 for below, above in zip(held, held[1:], strict=False))]
+    """Natural breaks of what the figures show: two that read the same stand in one class.
+
+    A class is written with the values it really holds, and begins halfway from the one below.
+    """
+    ordered = sorted(values)
+    words = [f.number for f in formats.alike(ordered, metric.unit, metric.decimals, lang)[0]]
+    firsts: dict[str, float] = {}
+    shown = [firsts.setdefault(word, value) for word, value in zip(words, ordered, strict=True)]
+    tops = natural_breaks(shown, MAX_SPREAD_CLASSES)
+    held = [[i for i, v in enumerate(shown) if v <= top and (not k or v > tops[k - 1])] for k, top in enumerate(tops)]
+    edges = [ordered[0], *((ordered[below[-1]] + ordered[above[0]]) / 2 for below, above in zip(held, held[1:], strict=False))]
     found = []
-    for i, edge in enumerate(edges):
-        first, last = words[2 * i], words[2 * i + 1]
-        found.append(MapClass(edge, edges[i + 1] if i + 1 < len(edges) else None, fills[i], first if first == last else f"{first}–{last}"))
+    for k, (part, fill) in enumerate(zip(held, ramp(len(tops), theme), strict=True)):
+        first, last = words[part[0]], words[part[-1]]
+        found.append(MapClass(edges[k], edges[k + 1] if k + 1 < len(edges) else None, fill, first if first == last else f"{first}–{last}"))
     return found
 
 

@@ -66,6 +66,15 @@ def test_classes_cover_every_value_and_leave_out_the_missing() -> None:
     assert city_map.classes(m, READINGS[2:], "dark", "zh") == []
 
 
+def test_values_that_read_the_same_stand_in_one_class() -> None:
+    tti = metric("traffic.tti")  # two decimals
+    values = (1.001, 1.0021, 1.0049, 1.0051, 1.0082, 1.4)
+    given = [replace(READINGS[0], metric=tti.id, area=str(i), value=v) for i, v in enumerate(values)]
+    scale = city_map.classes(tti, given, "dark", "zh")
+    assert [c.label for c in scale] == ["1.00", "1.01", "1.40"]
+    assert [city_map.class_of(v, scale) for v in values] == [0, 0, 0, 1, 1, 2]
+
+
 def test_declared_thresholds_make_the_classes() -> None:
     # HJ 633: 51 is the first value of class 2, 100 the last
     m = metric("environment.aqi_daily")
