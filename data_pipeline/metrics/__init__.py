@@ -57,13 +57,18 @@ class LookBack(Declared):
     hours: int = Field(gt=0, le=24 * 31)
     until: date | None = None
 
+    @property
+    def most_days(self) -> int:
+        """Whole local days that hold the hours; a day may have 23 of them."""
+        return -(-self.hours // 23)
+
     def days(self, day: date) -> int:
-        """Local days before `day` that hold what its periods read; a day may have 23 hours."""
-        return -(-self.hours // 23) if self.until is None or day < self.until else 0
+        """Local days before `day` that hold what its periods read."""
+        return self.most_days if self.until is None or day < self.until else 0
 
     def days_read_by(self, day: date) -> list[date]:
         """Later local days whose figures read records of `day`."""
-        later = [day + timedelta(days=k) for k in range(1, -(-self.hours // 23) + 1)]
+        later = [day + timedelta(days=k) for k in range(1, self.most_days + 1)]
         return [d for d in later if self.days(d)]
 
 

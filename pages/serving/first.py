@@ -21,10 +21,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from components.i18n import DEFAULT_LANG, Lang, is_lang, t
+from components.i18n import Lang, t
 from components.theme import DEFAULT_THEME, THEMES
 from data_pipeline.errors import CityBrainError
-from pages.serving.live import Views
+from pages.serving.live import Views, shown_in
 
 PATIENCE_S = 3.0
 MARK = "<!--first-->"
@@ -108,18 +108,18 @@ class FirstPicture:
 
     def __init__(self, app: ASGIApp, views: Views) -> None:
         self.app, self.views = app, views
-        self._document = ""  # Dash's, the same for every address: asked for once
+        self._around: tuple[str, str] | None = None  # Dash's document before and after the picture, the same for every address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or all(page.match(scope["path"]) is None for page in self.views.pages):
             await self.app(scope, receive, send)
             return
-        if not self._document and not await self._asked(scope, receive, send):
-            return
-        await self._answer(Request(scope))(scope, receive, send)
+        self._around = self._around or await self._asked(scope, receive, send)
+        if self._around:
+            await self._answer(Request(scope), *self._around)(scope, receive, send)
 
-    async def _asked(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Ask Dash for its document; False where it answered something else, which is passed on."""
+    async def _asked(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, str] | None:
+        """Ask Dash for its document; None where it answered something else, which is passed on."""
         said: list[Message] = []
 
         async def collect(message: Message) -> None:
@@ -130,25 +130,21 @@ class FirstPicture:
         if MARK.encode() not in body:
             for message in said:
                 await send(message)
-            return False
-        self._document = body.decode()
-        return True
+            return None
+        head, rest = body.decode().split(MARK)
+        return head + _early(rest), rest
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request, head: str, rest: str) -> Response:
         search = _search(request)
-        head, rest = self._document.split(MARK)
-        params = dict(parse_qsl(search.lstrip("?")))
-        lang = params.get("lang", "")
-        theme = next((one for one in THEMES if one == params.get("theme")), DEFAULT_THEME)
-        spoken: Lang = lang if is_lang(lang) else DEFAULT_LANG
-        head = head.replace("<html ", f'<html data-lang="{spoken}" ', 1)
+        lang, theme = shown_in(dict(parse_qsl(search.lstrip("?"))))
+        head = head.replace("<html ", f'<html data-lang="{lang}" ', 1)
         head = head.replace(f'data-theme="{DEFAULT_THEME}"', f'data-theme="{theme}"', 1)
-        if spoken == "en":
+        if lang == "en":
             head = head.replace('lang="zh-CN"', 'lang="en"', 1)
 
         async def parts() -> AsyncIterator[str]:
-            yield head + _early(rest)
-            yield await _within(self.views, request.url.path, search, spoken) + rest
+            yield head
+            yield await _within(self.views, request.url.path, search, lang) + rest
 
         # asks each time whether the page is still the same one; its figures change
         headers = {"Cache-Control": "private, no-cache"}
@@ -165,7 +161,7 @@ async def _within(views: Views, path: str, search: str, lang: Lang) -> str:
     except (TimeoutError, CityBrainError):  # the page itself says what is wrong
         building.add_done_callback(lambda done: done.cancelled() or done.exception())
         return f'<div id="first" class="page"><p class="first-wait">{t("drawer.loading", lang)}</p></div>'
-    return picture(built.whole)
+    return await views.cache.get(views.key("first", path, search), lambda: picture(built.whole))
 
 
 def _search(request: Request) -> str:

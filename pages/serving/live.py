@@ -29,7 +29,7 @@ from fastapi import APIRouter, Query, Request, Response, WebSocket, WebSocketDis
 from fastapi.concurrency import run_in_threadpool
 
 from components import drawer
-from components.i18n import DEFAULT_LANG, is_lang, pick, t
+from components.i18n import DEFAULT_LANG, Lang, is_lang, pick, t
 from components.ids import figure_key, parse_figure_key
 from components.refusal import error_words
 from components.states import empty
@@ -183,15 +183,14 @@ class Views:
             page, args = find(self.pages, path)
         except UnknownId:
             page, args = None, {}
-        lang = params.get("lang")
-        theme: Theme = next((x for x in THEMES if x == params.get("theme")), DEFAULT_THEME)
+        lang, theme = shown_in(params)
         city, now = self._city(args, params), self.now()
         past = replay.rewound(params, city, now)
         # the span is the player's own and belongs into no link of the page
         params.pop(replay.SPAN, None)
         return PageRequest(
             queries=self.doors.at(city.id, past) if past else self.queries, packs=self.packs, city=city, path=path, args=args, params=params,
-            lang=lang if is_lang(lang) else DEFAULT_LANG, theme=theme, now_utc=past.at_utc if past else now, past=past,
+            lang=lang, theme=theme, now_utc=past.at_utc if past else now, past=past,
             span=partial(self.doors.by_area, city.id, past) if past else None,
         ), page  # fmt: skip
 
@@ -283,6 +282,13 @@ class Views:
             return shell.not_found(request, error)
         except CityBrainError as error:
             return _refused(error, request)
+
+
+def shown_in(params: Mapping[str, str]) -> tuple[Lang, Theme]:
+    """Language and theme an address asks for; the defaults for what it does not name or names wrongly."""
+    lang = params.get("lang")
+    theme: Theme = next((x for x in THEMES if x == params.get("theme")), DEFAULT_THEME)
+    return lang if is_lang(lang) else DEFAULT_LANG, theme
 
 
 def _refused(error: CityBrainError, request: PageRequest) -> View:

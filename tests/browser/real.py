@@ -35,6 +35,16 @@ def note_errors(page: Any, noted: list[str]) -> None:
     page.on("pageerror", lambda e: noted.append(f"page error: {e}\n{e.stack}") if not left_behind(e) else None)
 
 
+def delay_pages(page: Any, seconds: float = 0.7) -> None:
+    """Let every page come later than its first picture."""
+
+    def late(route: Any) -> None:
+        time.sleep(seconds)
+        route.continue_()
+
+    page.route("**/view?*", late)
+
+
 def command(*arguments: object) -> str:
     """Standard output of `python -m data_pipeline …` in a process of its own; fails the test where that fails."""
     done = subprocess.run([sys.executable, "-m", "data_pipeline", *map(str, arguments)], cwd=ROOT, env=environment(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from data_pipeline.ledger import freeze as kept
 from data_pipeline.ledger.verify import verify
+from tests.browser.real import delay_pages
 
 CITY = "420700"
 LATIN = [Path("/usr/share/fonts/truetype/dejavu"), Path("/usr/share/fonts/truetype/liberation")]
@@ -80,12 +80,7 @@ def test_a_machine_without_one_fetches_the_small_slices_first(review: Any, brows
 def test_a_briefing_asked_for_before_the_page_stands_is_made_when_it_does(browser: Any, review: Any) -> None:
     page = browser.new_page(accept_downloads=True)
     page.set_default_timeout(SLOW_MS)
-
-    def late(route: Any) -> None:
-        time.sleep(0.7)
-        route.continue_()
-
-    page.route("**/view?*", late)  # the page itself comes later than its picture
+    delay_pages(page)
     page.goto(f"{review.url}/plan/review?city={CITY}", wait_until="commit")
     page.locator('#first .brief-list button[data-brief*=\'"of": "ledger"\'][data-brief*=\'"pdf"\']').click()
     page.wait_for_selector("#page .brief-progress a[download$='.pdf']")

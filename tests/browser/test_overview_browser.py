@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from fake_queries import FakeQueries
 
 from data_pipeline.metrics import metrics
-from tests.browser.real import note_errors
+from tests.browser.real import delay_pages, note_errors
 
 pytestmark = pytest.mark.browser
 
@@ -272,11 +271,7 @@ def test_the_page_can_be_read_before_and_without_its_scripts(browser: Any, still
 
 
 def test_a_figure_asked_for_before_the_page_stands_opens_when_it_does(page: Any, still_site: Any) -> None:
-    def late(route: Any) -> None:
-        time.sleep(0.7)
-        route.continue_()
-
-    page.route("**/view?*", late)  # the page itself comes later than its picture
+    delay_pages(page)
     page.goto(still_site.url, wait_until="commit")
     page.click("#first .kpi >> nth=0")
     page.wait_for_selector(".drawer .provenance")
