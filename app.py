@@ -165,9 +165,11 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
     queries = Queries.open(home, packs)
     try:
         app = create_app(queries, packs, home=home, default_city=city)
+        views = app.server.state.views
+        queries.on_snapshot(lambda _: views.warm_up())
         queries.follow()
         # usual ranges are read from the lake once; better before the first viewer than for him
-        threading.Thread(target=app.server.state.views.warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=views.warm_up, name="warm-up", daemon=True).start()
         print(f"http://{host}:{port}/", flush=True)
         uvicorn.run(app.server, host=host, port=port, log_level="warning", ws="websockets-sansio")
     finally:

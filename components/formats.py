@@ -196,7 +196,9 @@ def period_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime |
 def status_words(reading: Reading, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None) -> list[str]:
     """What must be said beside a figure, most important first; empty for a plain good one."""
     words = []
-    if reading.status in ("missing", "suppressed"):
+    if reading.is_being_built:
+        words.append(t("nav.building", lang))
+    elif reading.status in ("missing", "suppressed"):
         words.append(t(f"state.{reading.status}", lang))
     elif reading.status == "stale":
         late = age(reading.late_s or 0, lang)

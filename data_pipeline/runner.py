@@ -31,6 +31,7 @@ from data_pipeline.ingest.writer import Writer
 from data_pipeline.mappings import load_mapping
 from data_pipeline.store import inbox, maintenance
 from data_pipeline.store.lake import Lake, newest_snapshot
+from data_pipeline.store.marks import LIVE_MARK
 from data_pipeline.store.status import CityStatus, PipelineStatus, write_status
 from data_pipeline.times import local_day, now_utc
 
@@ -43,7 +44,6 @@ ROUND_EVERY_S = 3600.0
 STATUS_EVERY_S = 1.0
 CATCH_UP = timedelta(hours=6)  # a longer gap is delivered piece by piece, so that the inbox is served between
 AFTER_STORE_ERROR_S = 10.0  # a full disk does not get emptier by trying a hundred times a second
-LIVE_MARK = "live until "
 LIVE_OPERATOR = "simulator"
 log = logging.getLogger(__name__)
 

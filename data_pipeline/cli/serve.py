@@ -46,18 +46,10 @@ def serve(
     place = Home.of(home).ready()
     find_pack(load_packs(packs), first)  # said now, not by a child later
     common = ["--home", str(place.root)] + (["--packs", str(packs)] if packs else [])
-    reports = [] if simulated_reports else ["--no-simulated-reports"]
+    how = ["--days", str(days), "--seed", str(seed), *([] if simulated_reports else ["--no-simulated-reports"]), *common]
     started = time.monotonic()
-    if not _has_city(place, first):
-        print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
-        build = [sys.executable, "-m", "data_pipeline", "build", "--first-screen", "--city", first, "--days", str(days), *reports]
-        code = subprocess.run([*build, "--seed", str(seed), *common], cwd=ROOT).returncode
-        if code:
-            raise typer.Exit(code)
-    children = {
-        "pipeline": _start(["-m", "data_pipeline", "run", "--build-missing", "--days", str(days), "--seed", str(seed), *reports, *common]),
-        "web": _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), *common]),
-    }
+    address = f"http://{host}:{port}"
+    children: dict[str, subprocess.Popen] = {}
     stopping: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -66,9 +58,16 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        _wait_for_web(children, f"http://{host}:{port}/api/v1/health", stopping)
+        # the web comes up beside the build: a page opened early says that the city is being built, and fills by itself
+        children["web"] = _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), *common])
+        if not _has_city(place, first):
+            print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
+            _build(children, ["-m", "data_pipeline", "build", "--first-screen", "--city", first, *how], stopping)
         if not stopping:
-            print(f"\n  城市大脑  http://{host}:{port}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
+            children["pipeline"] = _start(["-m", "data_pipeline", "run", "--build-missing", *how])
+        _wait_for_web(children, f"{address}/api/v1/health", stopping)
+        if not stopping:
+            print(f"\n  城市大脑  {address}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
             print("  other cities are built in the background; the page says when each is ready. Ctrl-C stops everything.\n", flush=True)
         while not stopping:
             _fail_if_one_ended(children)
@@ -77,6 +76,19 @@ def serve(
         print("stopping: the present commit ends first", flush=True)
         _stop_all(children)
     print("stopped", flush=True)
+
+
+def _build(children: dict[str, subprocess.Popen], arguments: list[str], stopping: list[int]) -> None:
+    """Run the build to its end, beside the web; a wish to stop takes its present commit back, the next start goes on."""
+    build = _start(arguments)
+    try:
+        while build.poll() is None and not stopping:
+            _fail_if_one_ended(children)
+            time.sleep(0.3)
+    finally:
+        _stop_all({"build": build}, signal.SIGINT)
+    if build.returncode and not stopping:
+        raise typer.Exit(build.returncode)
 
 
 def _start(arguments: list[str]) -> subprocess.Popen:
@@ -118,10 +130,10 @@ def _fail_if_one_ended(children: dict[str, subprocess.Popen]) -> None:
             raise CityBrainError(f"the {name} ended by itself with code {code} at {moment}", hint="its last lines stand above")
 
 
-def _stop_all(children: dict[str, subprocess.Popen]) -> None:
+def _stop_all(children: dict[str, subprocess.Popen], how: signal.Signals = signal.SIGTERM) -> None:
     for child in children.values():
         if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(how)
     deadline = time.monotonic() + STOP_TIMEOUT_S
     for child in children.values():
         try:

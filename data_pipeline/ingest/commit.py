@@ -18,8 +18,9 @@ from data_pipeline.ingest.account import Account, all_refused, ends, fingerprint
 from data_pipeline.ingest.books import Books
 from data_pipeline.ingest.keep import in_one_piece, keep, keep_text
 from data_pipeline.ingest.locate import Locality, LocatedRows, locate_rows, with_local_time
+from data_pipeline.ingest.pending import Pending, no_revisions
 from data_pipeline.ingest.prepare import Prepared, prepare
-from data_pipeline.ingest.revise import EXISTING, Revised, revise
+from data_pipeline.ingest.revise import Revised, revise
 from data_pipeline.ingest.steps import impossible_steps, rows_before
 from data_pipeline.ingest.types import Incoming, Receipt, unused_words
 from data_pipeline.store.schema import SYSTEM_COLUMNS
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 Touched = dict[tuple[str, str], set[date]]
 Progress = Callable[[str, int, int], None]
 STEPS = ("keep", "prepare", "locate", "revise", "append", "aggregate", "alerts", "commit")
-FLUSH_ROWS = 100_000  # rows held back to be written together; the memory they take stays small
-MANY_DAYS = 40  # up to here a look-up names its days, beyond it only the first and the last
 
 
 class NoChange(Exception):  # noqa: N818 (not a failure: there is nothing to commit)
@@ -59,8 +58,7 @@ class Commit:
         self.only_metrics: set[str] | None = None  # readings of these alone
         self.localities: dict[int, Locality] = {}
         self._moved_sites: dict[tuple[str, str], list[pl.Series]] = {}
-        self._pending: dict[str, list[pl.DataFrame]] = {}
-        self._pending_rows = 0
+        self.pending = Pending(writer.lake, writer.filled, self.commit_seq)
         self._source_state: dict[tuple[str, str], tuple[datetime | None, datetime]] = {}
 
     # ------------------------------------------------------------------ taking
@@ -169,36 +167,13 @@ class Commit:
         return rows.join(bad, on="row_number", how="anti", maintain_order="left"), replace(located, refused=refused)
 
     def _existing(self, rows: pl.DataFrame, rules: Contract, city: str) -> pl.DataFrame:
-        """Every stored revision of the records in `rows`.
-
-        Where the event time is part of the key only the delivery's event range is looked at, and
-        nothing at all where every row is newer than the newest record.
-        """
-        names = ", ".join(f'r."{name}"' for name in (*rules.columns, *EXISTING))
-        by_time = rules.event_time in rules.key
+        """Every known revision of the records in `rows`; nothing is asked of rows newer than the newest record."""
         newest = self._newest_event(city, rules)
-        if newest is not None and by_time:
-            rows = rows.filter(pl.col("event_at_utc") <= newest)  # what is newer than everything is new
+        if newest is not None and rules.event_time in rules.key:
+            rows = rows.filter(pl.col("event_at_utc") <= newest)
         if rows.is_empty() or newest is None:
-            return rows.head(0).select(*rules.columns).with_columns(
-                delivery_id=pl.lit(0, pl.Int64), row_number=pl.lit(0, pl.Int64), known_from_utc=pl.lit(None, pl.Datetime("us")),
-                known_to_utc=pl.lit(None, pl.Datetime("us")), is_simulated=pl.lit(False), local_day=pl.lit(None, pl.Date),
-            )  # fmt: skip
-        self.flush(rules.table)
-        where, params = "r.city = ?", [city]
-        if by_time:
-            first, last = rows["event_at_utc"].min(), rows["event_at_utc"].max()
-            where += " AND r.event_at_utc BETWEEN ? AND ?"
-            params += [first, last]  # type: ignore[list-item]
-            days = rows["local_day"].unique().to_list()
-            if len(days) <= MANY_DAYS:
-                where += f" AND r.local_day IN ({', '.join('?' * len(days))})"
-                params += days
-        same = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM k."{name}"' for name in rules.key)
-        with self.lake.shown("wanted_keys", rows.select(rules.key).unique()):
-            return self.lake.frame(
-                f'SELECT {names} FROM "{rules.table}" r SEMI JOIN wanted_keys k ON {same} WHERE {where}', params
-            )
+            return no_revisions(rules, rows)
+        return self.pending.revisions(rules, city, rows)
 
     def _newest_event(self, city: str, rules: Contract) -> datetime | None:
         key = (city, rules.id)
@@ -243,13 +218,12 @@ class Commit:
             constants = {"city": city, "delivery_id": account.delivery_id, "commit_seq": self.commit_seq}
             constants["known_from_utc"] = account.known_from  # type: ignore[assignment]
             names = [name for name in (*rules.columns, *SYSTEM_COLUMNS) if name not in constants]
-            self._append(rules.table, accepted.select(names), constants)
+            self.pending.append(rules.table, accepted.select(names), constants)
             account.first_event, account.last_event = ends(accepted["event_at_utc"])
             newest = self._newest_event(city, rules)
             self.writer.newest_event[city, rules.id] = max(filter(None, (newest, account.last_event)), default=None)
-            self.writer.filled.add(rules.table)
         if not revised.closing.is_empty():
-            self.close_revisions(rules, city, revised.closing)
+            self.pending.close(rules.table, city, revised.closing)
         days = {day for frame in (accepted, revised.closing) for day in frame["local_day"].unique().to_list()}
         if rules.kind == "register" and not accepted.is_empty():
             self._moved_sites.setdefault((city, rules.id), []).append(accepted["site_id"])
@@ -267,20 +241,8 @@ class Commit:
         rows = [(found.id, city, area) for found in fresh for area in found.areas]
         if rows:
             schema = {"locality_id": pl.Int64, "city": pl.String, "area_id": pl.String}
-            self._append("localities", pl.DataFrame(rows, schema=schema, orient="row"))
+            self.pending.append("localities", pl.DataFrame(rows, schema=schema, orient="row"))
             self.writer.known_localities |= {found.id for found in fresh}
-
-    def close_revisions(self, rules: Contract, city: str, closing: pl.DataFrame) -> None:
-        """Give revisions in the store another end (null: the present one). `closing` as in `Revised`."""
-        self.flush(rules.table)
-        first, last = ends(closing["local_day"])
-        with self.lake.shown("closing_rows", closing):
-            self.lake.execute(
-                f'UPDATE "{rules.table}" r SET known_to_utc = c.known_to_utc, commit_seq = ? FROM closing_rows c '
-                "WHERE r.city = ? AND r.local_day BETWEEN ? AND ? "
-                "AND r.delivery_id = c.delivery_id AND r.row_number = c.row_number",
-                [self.commit_seq, city, first, last],
-            )
 
     def _quarantine(self, account: Account, refused: pl.DataFrame) -> None:
         first, self.writer.next_quarantine = self.writer.next_quarantine, self.writer.next_quarantine + refused.height
@@ -293,36 +255,15 @@ class Commit:
             at_utc=pl.lit(self.now, pl.Datetime("us")),
             commit_seq=pl.lit(self.commit_seq, pl.Int64),
         )
-        self._append("quarantine", rows)
-
-    def _append(self, table: str, frame: pl.DataFrame, constants: dict[str, object] | None = None) -> None:
-        """Write large frames at once; hold small ones back so that a table is written once a commit."""
-        if frame.height >= FLUSH_ROWS:
-            self.flush(table)
-            self.lake.append(table, frame, constants)
-            return
-        types: dict[str, pl.DataType] = {
-            "delivery_id": pl.Int64(), "commit_seq": pl.Int64(), "known_from_utc": pl.Datetime("us"), "city": pl.String(),
-        }  # fmt: skip
-        if constants:
-            frame = frame.with_columns(pl.lit(v, dtype=types[k]).alias(k) for k, v in constants.items())
-        self._pending.setdefault(table, []).append(frame)
-        self._pending_rows += frame.height
-        if self._pending_rows > FLUSH_ROWS:
-            self.flush()
+        self.pending.append("quarantine", rows)
 
     def flush(self, table: str | None = None) -> None:
         """Write what is held back (of one table, or all), so that a query of this commit sees it."""
-        for name in [table] if table else list(self._pending):
-            frames = self._pending.pop(name, [])
-            if frames:
-                together = pl.concat(frames, how="diagonal_relaxed")
-                self._pending_rows -= together.height
-                self.lake.append(name, together)
+        self.pending.flush(table)
 
     def _record(self, account: Account) -> Receipt:
         """Write the delivery's own row and hand out its receipt."""
-        self._append("deliveries", account.row(self.commit_seq))
+        self.pending.append("deliveries", account.row(self.commit_seq))
         receipt = account.receipt(self.snapshot)
         if receipt.status == "accepted":
             self.writer.taken.add(fingerprint(*account.key()))

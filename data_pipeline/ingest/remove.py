@@ -37,7 +37,7 @@ def remove_simulated_records(commit: Commit, city: str, dataset: str) -> int:
     lake.execute(f"DELETE {made}", [city])
     reopened = rechain(real, rules)
     if not reopened.is_empty():
-        commit.close_revisions(rules, city, reopened)
+        commit.pending.close(rules.table, city, reopened)
     if sites is not None:
         commit.rebuild_sites(rules, pack, sites)
     commit.writer.newest_event.pop((city, dataset), None)

@@ -245,6 +245,7 @@ class Answers:
                 expected_n=None, children_reported=None, children_expected=None, status="missing", simulated_share=None,
                 data_as_of_utc=None, known_from_utc=None, late_s=late, is_open=is_open, place_approximate=area.approximate,
                 is_due=not future and source is not None and source.state != "off",
+                is_being_built=self.state.is_coming(self.pack, metric),
             )  # fmt: skip
         value, n = _none(row[VALUE]), int(row[N])
         reported, expected = _whole(row[REPORTED]), _whole(row[EXPECTED])

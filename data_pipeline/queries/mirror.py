@@ -19,10 +19,12 @@ import polars as pl
 from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.home import Home
+from data_pipeline.metrics import Metric
 from data_pipeline.queries.lookups import alerts_with_trail
 from data_pipeline.queries.series import SELECT, Key, Series, split
 from data_pipeline.queries.types import Delivery, Snapshot
 from data_pipeline.store.lake import Lake, newest_snapshot
+from data_pipeline.store.marks import BuildPart, under_way
 from data_pipeline.times import SUB_DAY_SECONDS
 
 RECENT = timedelta(hours=72)  # below a day so much is held in memory; older periods are read from the lake
@@ -63,6 +65,13 @@ class State:
     plan_reports: dict[str, pl.DataFrame] = field(default_factory=dict)
     # (city, dataset) → when its first delivery became known
     first_known: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    # city → the part of its build that is under way
+    building: dict[str, BuildPart] = field(default_factory=dict)
+
+    def is_coming(self, pack: Pack, metric: Metric) -> bool:
+        """Whether a metric has no figure of the city yet because its history is still being delivered."""
+        keys = [(metric.id, pack.city_area.id, grain) for grain in ("hour", "day", "month")]
+        return pack.id in self.building and not any(key in self.series for key in keys)
 
 
 class Mirror:
@@ -100,11 +109,16 @@ class Mirror:
     # ------------------------------------------------------------------ from one state to the next
 
     def _next(self, lake: Lake, old: State, snapshot: Snapshot) -> State:
-        commits = lake.frame("SELECT commit_seq, cities FROM commits WHERE commit_seq > ?", [old.commit_seq])
+        commits = lake.frame("SELECT commit_seq, what, cities FROM commits WHERE commit_seq > ? ORDER BY commit_seq", [old.commit_seq])
         if commits.is_empty():
             return replace(old, snapshot=snapshot)  # maintenance, not data
+        building = under_way(old.building, commits["what"].to_list())
+        first = {city for city, part in building.items() if part == "first"}
+        if set(",".join(commits["cities"].to_list()).split(",")) <= first:
+            # nobody looks at it yet: what so many commits bring is read once, with the one that ends the part
+            return replace(old, snapshot=snapshot, building=building)
         newest_commit = int(commits["commit_seq"].max())  # type: ignore[arg-type]
-        state = replace(old, snapshot=snapshot, commit_seq=newest_commit)
+        state = replace(old, snapshot=snapshot, commit_seq=newest_commit, building=building)
         state = self._readings(lake, old, state)
         state = self._sites(lake, old, state)
         state = self._plan_reports(lake, self._deliveries(lake, old, state), old)

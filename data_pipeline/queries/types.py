@@ -30,7 +30,8 @@ class Reading:
     `interval`: 95 % interval of a share of counted cases (Wilson), None where the figure declares none.
     `is_estimated`: modelled, placed by an approximate border, or resting on too short a history;
     `is_unreliable`: fewer reports than the figure's gate; `is_break`: the definition changed in this period; `is_due`: the
-    period has begun and a source that is not off should report it.
+    period has begun and a source that is not off should report it; `is_being_built`: there is no figure of the metric yet
+    because the city's history is still being delivered.
     """
 
     city: str
@@ -59,6 +60,7 @@ class Reading:
     is_unreliable: bool = False
     is_break: bool = False
     is_due: bool = False
+    is_being_built: bool = False
     children_level: str = ""
 
     @property

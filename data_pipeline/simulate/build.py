@@ -25,15 +25,13 @@ from data_pipeline.metrics import metrics
 from data_pipeline.simulate import declared
 from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
 from data_pipeline.store.lake import Lake
+from data_pipeline.store.marks import FURTHER_MARK, LIVE_MARK, end_message, ended, step_message
 from data_pipeline.times import SUB_DAY_SECONDS, day_floor, local_day, midnight_utc
 
 ARCHIVE_MONTHS = 25
 FIRST_REPORTS = datetime(2020, 1, 1)  # departments report on their plans from here on
 NO_REPORTS = frozenset({"plan_reports"})
 OPERATOR = "build"
-# the pipeline goes on from the moment a commit of this name gives (see runner.LIVE_MARK)
-BUILT_MARK = "live until "
-FURTHER_MARK = "further until "
 COMMIT_BYTES = 6_000_000  # of text; a commit of so much lasts a second or two
 DELIVERY_BYTES = 250_000  # what it costs to take even the smallest delivery
 DENSITY = {".parquet": 8, ".xlsx": 6, ".gz": 8, ".zip": 8, ".gpkg": 1}  # bytes of text a byte of the file stands for, roughly
@@ -118,7 +116,7 @@ def build_city(
         ("history", list(simulator.history(start, until))),
     ]
     _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d not in later], built, progress)
-    with writer.commit(f"{BUILT_MARK}{until.isoformat()} build {pack.id}") as commit:
+    with writer.commit(end_message("first", pack.id, until)) as commit:
         replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
         commit.cities.add(pack.id)
     built.account(commit)
@@ -148,7 +146,7 @@ def build_further(
     start, archive_start = spans(pack, days, until_utc)
     plan = [("further", [*simulator.archive(archive_start, start), *simulator.history(start, until_utc)])]
     _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d in later], built, progress)
-    with writer.commit(f"{FURTHER_MARK}{until_utc.isoformat()} build {pack.id}") as commit:
+    with writer.commit(end_message("further", pack.id, until_utc)) as commit:
         commit.cities.add(pack.id)
     built.account(commit)
     started = time.perf_counter()
@@ -179,7 +177,7 @@ def _deliver(
     with tempfile.TemporaryDirectory(prefix="build-") as folder:
         for stage, deliveries in plan:
             for batch in _written(deliveries, Path(folder), built, partial(tell, stage)):
-                with writer.commit(f"build {pack.id} {stage}") as commit:
+                with writer.commit(step_message(pack.id, stage)) as commit:
                     commit.with_alerts = commit.with_readings = False
                     for delivery, path in batch:
                         _take(commit, pack, delivery, path)
@@ -187,7 +185,7 @@ def _deliver(
                 built.account(commit)
     computed = 0
     for datasets, touched in _together(writer.lake, pack, steps):
-        with writer.commit(f"build {pack.id} readings") as commit:
+        with writer.commit(step_message(pack.id, "readings")) as commit:
             commit.with_alerts, commit.only_metrics = False, {m for name in datasets for m in metrics_of(name)}
             for name, found in touched.items():
                 commit.touch(pack.id, name, found)
@@ -322,18 +320,16 @@ def built_cities(lake: Lake) -> set[str]:
 
 def built_until(lake: Lake) -> dict[str, datetime]:
     """City → end (naive UTC) of the history its first part was built with."""
-    return _marked(lake, BUILT_MARK)
+    return ended("first", _messages(lake, LIVE_MARK))
 
 
 def complete_cities(lake: Lake) -> set[str]:
     """Cities that are built whole, with what `build_further` delivers."""
-    return set(_marked(lake, FURTHER_MARK))
+    return set(ended("further", _messages(lake, FURTHER_MARK)))
 
 
-def _marked(lake: Lake, mark: str) -> dict[str, datetime]:
-    rows = lake.frame("SELECT what FROM commits WHERE starts_with(what, ?)", [mark])
-    parts = [what.removeprefix(mark).split(" build ") for what in rows["what"] if " build " in what]
-    return {city: datetime.fromisoformat(until) for until, city in parts}
+def _messages(lake: Lake, mark: str) -> list[str]:
+    return lake.frame("SELECT what FROM commits WHERE starts_with(what, ?)", [mark])["what"].to_list()
 
 
 def remove_simulated(writer: Writer, pack: Pack, dataset: str) -> int:

@@ -161,6 +161,7 @@ class Views:
                  now: Callable[[], datetime] = now_utc) -> None:  # fmt: skip
         self.queries, self.packs, self.pages, self.default_city, self.now = queries, packs, pages, default_city, now
         self.cache, self.doors = ViewCache(), replay.Doors(queries)
+        self._warm: set[str] = set()
 
     def snapshot_id(self) -> int:
         """Newest snapshot's id; 0 for an empty store."""
@@ -225,9 +226,10 @@ class Views:
         return await self.cache.get(self.key("page", path, search), lambda: self.built(path, search))
 
     def warm_up(self) -> None:
-        """Build the first page of every city that has data, so that what it rests on is in memory."""
+        """Build the first page of every city that has data by now, once, so that what it rests on is in memory."""
         for city in self.packs:
-            if self.queries.has_data(city):
+            if city not in self._warm and self.queries.has_data(city):
+                self._warm.add(city)
                 self.page("/", f"?city={city}", "")
 
     def figure(self, key: str, search: str) -> bytes:

@@ -107,10 +107,10 @@ def header(request: PageRequest, pages: Sequence[Page], active: str) -> html.Hea
 
 def building(request: PageRequest) -> html.Div:
     """Shown for a city without data: it is being built, or nobody started to."""
-    name = request.name(request.city)
+    name, q = request.name(request.city), request.queries
     others = [(request.name(p), request.href("/", city=p.id)) for p in request.packs.values()
-              if request.queries.has_data(p.id)]  # fmt: skip
-    if not others:
+              if q.has_data(p.id)]  # fmt: skip
+    if not others and not q.is_being_built(request.city.id):
         return empty(t("state.empty_store", request.lang),
                      t("state.empty_store_hint", request.lang, city=request.city.id), id=live_id("empty"))  # fmt: skip
     return empty(t("state.building", request.lang, city=name), t("state.building_hint", request.lang), links=others,

@@ -85,6 +85,9 @@ class FakeQueries:
     def has_data(self, city: str) -> bool:
         return city in self.built
 
+    def is_being_built(self, city: str) -> bool:
+        return False
+
     def metrics_for(self, city: str) -> list[Metric]:
         live = {dataset for dataset, source in self.packs[city].sources.items() if source.state != "off"}
         return [m for m in metrics().values() if {m.dataset, contract(m.dataset).derived_from} & live]

@@ -17,10 +17,11 @@ from data_pipeline.errors import StoreError
 from data_pipeline.home import Home
 from data_pipeline.ingest import desk
 from data_pipeline.ingest.types import Incoming
-from data_pipeline.runner import CATCH_UP, LIVE_MARK, LIVE_OPERATOR, Job, Pipeline
+from data_pipeline.runner import CATCH_UP, LIVE_OPERATOR, Job, Pipeline
 from data_pipeline.store import inbox
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.lock import WriterLock
+from data_pipeline.store.marks import end_message
 from data_pipeline.store.status import CityStatus, PipelineStatus, read_status, write_status
 from tests.ingest.stage import CITY, START, Stage, stage
 
@@ -54,7 +55,7 @@ def live(pack, after: datetime, until: datetime) -> list[Due]:
 
 def begun(s: Stage) -> None:
     """A register, and the mark that the simulator has delivered up to the present moment."""
-    with s.writer.commit(f"{LIVE_MARK}{s.clock.isoformat()} build {CITY}") as commit:
+    with s.writer.commit(end_message("first", CITY, s.clock)) as commit:
         commit.take(s.incoming("charging_stations", s.file([s.station(1)]), is_simulated=True))
 
 
