@@ -24,6 +24,7 @@ from data_pipeline.home import Home
 from data_pipeline.ingest import desk
 from data_pipeline.ingest.writer import Writer
 from data_pipeline.simulate.build import (
+    ALONE_BYTES,
     NO_REPORTS,
     Built,
     build_city,
@@ -87,6 +88,7 @@ def build(
                 build = partial(build_further, until_utc=have[pack.id]) if pack.id in have else partial(
                     build_city, until_utc=moments[pack.id] or now_utc(), further=not first_screen
                 )
+                build = partial(build, commit_bytes=ALONE_BYTES)
                 with _bar(pack, fmt) as say:
                     rows.append(_row(build(writer, pack, days, seed, progress=say, scale=scale, left_out=left_out), "built"))
     emit(rows, fmt, ["city", "state", "deliveries", "rows_in", "accepted", "duplicates", "quarantined", "seconds"], "build")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,22 +20,20 @@ from data_pipeline.ingest.types import Incoming
 from data_pipeline.ingest.writer import Commit, Writer
 from data_pipeline.mappings import Mapping, load_mapping
 from data_pipeline.metrics import metrics
-from data_pipeline.simulate import declared
-from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery, Simulator
+from data_pipeline.simulate.files import Order, further_datasets, spans, written_ahead
+from data_pipeline.simulate.simulator import DEFAULT_SEED, SimDelivery
 from data_pipeline.store.lake import Lake
 from data_pipeline.store.marks import FURTHER_MARK, LIVE_MARK, end_message, ended, step_message
-from data_pipeline.times import SUB_DAY_SECONDS, day_floor, local_day, midnight_utc
+from data_pipeline.times import SUB_DAY_SECONDS, day_floor
 
-ARCHIVE_MONTHS = 25
-FIRST_REPORTS = datetime(2020, 1, 1)  # departments report on their plans from here on
 NO_REPORTS = frozenset({"plan_reports"})
 OPERATOR = "build"
-COMMIT_BYTES = 6_000_000  # of text; a commit of so much lasts a second or two
+COMMIT_BYTES = 6_000_000  # of text; a commit of so much lasts a second or two, and the inbox waits for it
+ALONE_BYTES = 30_000_000  # where no inbox is served: each commit has its price
 DELIVERY_BYTES = 250_000  # what it costs to take even the smallest delivery
 DENSITY = {".parquet": 8, ".xlsx": 6, ".gz": 8, ".zip": 8, ".gpkg": 1}  # bytes of text a byte of the file stands for, roughly
 MANY_RECORDS = 200_000
 DATASETS_TOGETHER = 6
-FILES_AHEAD = 12
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,6 +72,7 @@ def build_city(
     scale: float = 1.0,
     left_out: frozenset[str] = frozenset(),
     further: bool = True,
+    commit_bytes: int = COMMIT_BYTES,
 ) -> Built:
     """Registers, archive and history of a city's simulated sources, through the ordinary door.
 
@@ -97,6 +94,8 @@ def build_city(
         Datasets the simulator does not deliver although the pack leaves them to it (`NO_REPORTS`).
     further : bool
         Whether to go on with `build_further`.
+    commit_bytes : int
+        How much a commit takes, as text; `ALONE_BYTES` where nobody waits for its end.
 
     Returns
     -------
@@ -105,23 +104,15 @@ def build_city(
         as unfinished; to build again delivers what is there already as duplicates.
     """
     until = until_utc or writer.now()
-    start, archive_start = spans(pack, days, until)
-    later = further_datasets()
-    simulator = Simulator(pack, seed, scale, left_out | later)
-    built = Built(pack.id)
-    plan = [
-        ("registers", list(simulator.registers(until))),
-        ("archive", list(simulator.archive(archive_start, start))),
-        ("reports", sorted(simulator.reports(FIRST_REPORTS, until), key=_corrections_last)),
-        ("history", list(simulator.history(start, until))),
-    ]
-    _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d not in later], built, progress)
+    built, later = Built(pack.id), further_datasets()
+    order = Order("first", pack, days, until, seed, scale, left_out)
+    _deliver(writer, order, [d for d in metric_datasets(pack) if d not in later], built, progress, commit_bytes)
     with writer.commit(end_message("first", pack.id, until)) as commit:
-        replay(commit.lake, pack, start, until, commit_seq=commit.commit_seq)
+        replay(commit.lake, pack, spans(pack, days, until)[0], until, commit_seq=commit.commit_seq)
         commit.cities.add(pack.id)
     built.account(commit)
     if further:
-        build_further(writer, pack, days, seed, until, progress, scale, left_out, built)
+        build_further(writer, pack, days, seed, until, progress, scale, left_out, built, commit_bytes)
     return built
 
 
@@ -135,17 +126,15 @@ def build_further(
     scale: float = 1.0,
     left_out: frozenset[str] = frozenset(),
     built: Built | None = None,
+    commit_bytes: int = COMMIT_BYTES,
 ) -> Built:
     """What `build_city` leaves for later: old records and history of the suppliers declared as text, and the coverage model.
 
     `until_utc` must be the end of the first part (`built_until`), where the live feed took over.
     """
-    built = built or Built(pack.id)
-    later = further_datasets()
-    simulator = Simulator(pack, seed, scale, left_out | (frozenset(pack.sources) - later))
-    start, archive_start = spans(pack, days, until_utc)
-    plan = [("further", [*simulator.archive(archive_start, start), *simulator.history(start, until_utc)])]
-    _deliver(writer, pack, plan, [d for d in metric_datasets(pack) if d in later], built, progress)
+    built, later = built or Built(pack.id), further_datasets()
+    order = Order("further", pack, days, until_utc, seed, scale, left_out)
+    _deliver(writer, order, [d for d in metric_datasets(pack) if d in later], built, progress, commit_bytes)
     with writer.commit(end_message("further", pack.id, until_utc)) as commit:
         commit.cities.add(pack.id)
     built.account(commit)
@@ -157,32 +146,27 @@ def build_further(
     return built
 
 
-def further_datasets() -> frozenset[str]:
-    """Datasets whose suppliers are declared as text; `facilities`, the register they rest on, is not among them."""
-    timetables = [name for t in declared.all_timetables() for name in (t.trips_dataset, t.calls_dataset)]
-    return frozenset((*declared.all_returns(), *declared.all_cases(), *timetables))
-
-
 def _deliver(
-    writer: Writer, pack: Pack, plan: list[tuple[str, list[SimDelivery]]], steps: list[str], built: Built, progress: Progress | None
+    writer: Writer, order: Order, steps: list[str], built: Built, progress: Progress | None, commit_bytes: int
 ) -> None:
-    """Take the deliveries of a plan, then compute the readings of the datasets in `steps`."""
+    """Take the deliveries of an order, then compute the readings of the datasets in `steps`."""
     say = progress or (lambda stage, done, total: None)
-    before = built.deliveries
-    total = sum(len(found) for _, found in plan) + len(steps)
+    before, pack = built.deliveries, order.pack
+    total = sum(len(found) for _, found in order.stages) + len(steps)
 
     def tell(stage: str, computed: int = 0) -> None:
         say(stage, built.deliveries - before + computed, total)
 
-    with tempfile.TemporaryDirectory(prefix="build-") as folder:
-        for stage, deliveries in plan:
-            for batch in _written(deliveries, Path(folder), built, partial(tell, stage)):
+    with tempfile.TemporaryDirectory(prefix="build-") as folder, written_ahead(order, Path(folder)) as files:
+        for number, (stage, _) in enumerate(order.stages):
+            for batch in _batches(files.of(number), commit_bytes, partial(tell, stage)):
                 with writer.commit(step_message(pack.id, stage)) as commit:
                     commit.with_alerts = commit.with_readings = False
                     for delivery, path in batch:
                         _take(commit, pack, delivery, path)
                     commit.cities.add(pack.id)
                 built.account(commit)
+    built.seconds["write files"] = built.seconds.get("write files", 0.0) + files.seconds
     computed = 0
     for datasets, touched in _together(writer.lake, pack, steps):
         with writer.commit(step_message(pack.id, "readings")) as commit:
@@ -194,25 +178,15 @@ def _deliver(
         tell("readings", min(computed, len(steps)))
 
 
-def spans(pack: Pack, days: int, until_utc: datetime) -> tuple[datetime, datetime]:
-    """Start of the history (local midnight `days` days before the end's day) and of the archive (naive UTC)."""
-    first = local_day(until_utc, pack.tz) - timedelta(days=days)
-    month = first.year * 12 + first.month - 1 - ARCHIVE_MONTHS
-    return midnight_utc(first, pack.tz), midnight_utc(date(month // 12, month % 12 + 1, 1), pack.tz)
-
-
-def _written(
-    deliveries: list[SimDelivery], folder: Path, built: Built, tell: Callable[[], None]
+def _batches(
+    files: Iterator[tuple[SimDelivery, Path]], commit_bytes: int, tell: Callable[[], None]
 ) -> Iterator[list[tuple[SimDelivery, Path]]]:
-    """Deliveries with their files, as many together as one short commit takes: the inbox waits for a commit to end.
-
-    The next files are written in a thread of their own while the store takes the present ones.
-    """
+    """Deliveries with their files, as many together as one commit takes."""
     batch: list[tuple[SimDelivery, Path]] = []
     weight = 0
-    for delivery, path in _ahead(deliveries, folder, built):
+    for delivery, path in files:
         size = DELIVERY_BYTES + path.stat().st_size * DENSITY.get(path.suffix, 1)
-        if batch and weight + size > COMMIT_BYTES:
+        if batch and weight + size > commit_bytes:
             yield batch
             batch, weight = [], 0
         batch.append((delivery, path))
@@ -220,23 +194,6 @@ def _written(
         tell()
     if batch:
         yield batch
-
-
-def _ahead(deliveries: list[SimDelivery], folder: Path, built: Built) -> Iterator[tuple[SimDelivery, Path]]:
-    def write(delivery: SimDelivery) -> Path:
-        path = folder / delivery.filename
-        started = time.perf_counter()
-        delivery.write(path)
-        built.seconds["write files"] = built.seconds.get("write files", 0.0) + time.perf_counter() - started
-        return path
-
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write-files") as pool:
-        waiting = deque((d, pool.submit(write, d)) for d in deliveries[:FILES_AHEAD])
-        for following in [*deliveries[FILES_AHEAD:], *[None] * len(waiting)]:
-            delivery, written = waiting.popleft()
-            if following is not None:
-                waiting.append((following, pool.submit(write, following)))
-            yield delivery, written.result()
 
 
 def metrics_of(dataset: str) -> set[str]:
@@ -289,11 +246,6 @@ def reading_steps(lake: Lake, pack: Pack, dataset: str) -> Iterator[dict[str, se
             yield {dataset: {day for day in days if day_floor(day, "month") == month}}
     elif days or archived:
         yield {name: found for name, found in ((dataset, days), ("figures", set(archived))) if found}
-
-
-def _corrections_last(delivery: SimDelivery) -> bool:
-    """What corrects comes after all it may correct: the store then looks its records up in one place."""
-    return "更正" in delivery.filename
 
 
 @cache

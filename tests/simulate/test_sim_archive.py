@@ -12,9 +12,9 @@ from data_pipeline.metrics import metrics
 from data_pipeline.simulate import Simulator
 from data_pipeline.simulate.air_index import sub_index
 from data_pipeline.simulate.archive import archived_metrics, table
-from data_pipeline.simulate.build import further_datasets
 from data_pipeline.simulate.clock import seconds
 from data_pipeline.simulate.figures import Figures
+from data_pipeline.simulate.files import further_datasets
 from data_pipeline.times import SUB_DAY_SECONDS
 
 FIRST, DAYS = date(2026, 9, 7), 4

@@ -14,7 +14,8 @@ from data_pipeline.cities import Pack, built_in_packs
 from data_pipeline.errors import UsageError
 from data_pipeline.home import Home
 from data_pipeline.ingest.writer import Writer
-from data_pipeline.simulate.build import built_cities, remove_simulated, spans
+from data_pipeline.simulate.build import built_cities, remove_simulated
+from data_pipeline.simulate.files import spans
 from data_pipeline.store.lake import Lake
 from tests.built import CITY, built
 

@@ -14,7 +14,8 @@ from data_pipeline.contracts import contract
 from data_pipeline.ingest.prepare import prepare
 from data_pipeline.mappings import load_mapping
 from data_pipeline.simulate import Simulator
-from data_pipeline.simulate.build import FIRST_REPORTS, NO_REPORTS
+from data_pipeline.simulate.build import NO_REPORTS
+from data_pipeline.simulate.files import FIRST_REPORTS
 from data_pipeline.simulate.promises import MONTHS, Draws, fates, month_end, month_number, project_steps, target_path
 from data_pipeline.simulate.reports import Reports
 from data_pipeline.simulate.suppliers import SimDelivery
