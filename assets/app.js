@@ -6,7 +6,7 @@
   /* an answer that never comes, a socket that opens and stays silent: both count as a lost connection */
   var ANSWER_MS = 20000, SILENCE_MS = 5000;
   var state = { key: "", applied: {}, body: "", snapshot: null, busy: null, again: false, lostSince: null, seen: Date.now(), told: null, skew: 0 };
-  var socket = null, failures = 0, pollTimer = null, listeners = [], held = false;
+  var socket = null, failures = 0, pollTimer = null, listeners = [], held = false, stands = false;
 
   function byId(id) { return document.getElementById(id); }
   function setProps(id, props) { window.dash_clientside.set_props(id, props); }
@@ -112,7 +112,12 @@
   }
 
   function whenMounted() {
-    requestAnimationFrame(function () { tick(); showConnection(); who(); window.cityBrain.fit.fold(); window.cityBrain.fit.maps(); listeners.forEach(function (does) { does(); }); });
+    requestAnimationFrame(function () {
+      /* the server's drawing has the same elements; whoever waits for the page waits for the page itself */
+      if (byId("first")) { whenMounted(); return; }
+      stands = true;
+      tick(); showConnection(); who(); window.cityBrain.fit.fold(); window.cityBrain.fit.maps(); listeners.forEach(function (does) { does(); });
+    });
   }
 
   /* the server's own drawing of the page stands until the page itself does; what was pressed in it is pressed then */
@@ -301,7 +306,7 @@
 
   window.cityBrain = { search: search, theme: theme, withTheme: withTheme, go: go, lang: lang,
     replace: function (href) { history.replaceState(null, "", href); load(true); },
-    onPage: function (does) { listeners.push(does); },
+    onPage: function (does) { listeners.push(does); if (stands) { does(); } },
     /* a replay shows views of its own; while it holds the page nothing else is loaded */
     hold: function (on) { held = on; showConnection(); }, show: function (text) { apply(text, false); },
     key: function () { return state.key; },

@@ -299,5 +299,5 @@
     again();
   }
 
-  (function wait() { if (brain()) { brain().onPage(onPage); onPage(); } else { setTimeout(wait, 30); } }());
+  (function wait() { if (brain()) { brain().onPage(onPage); } else { setTimeout(wait, 30); } }());
 }());

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.cells import unit_words
 from components.i18n import Lang, has, pick, t
 from data_pipeline.contracts import Check, Column, Contract, Step
 from data_pipeline.errors import CityBrainError
@@ -40,7 +41,8 @@ def reason_words(rule: str, column_name: str, contract: Contract | None, lang: L
 
 
 def _allowed(rule: str, column: Column, lang: Lang) -> str:
-    unit = f" {column.unit}" if column.unit else ""
+    words = unit_words(column.unit, lang)
+    unit = words if words in ("", "%") else f" {words}"
     if rule == "unknown_value" and column.values:
         return t("refusal.one_of", lang, values=t("refusal.comma", lang).join(column.values))
     if rule == "wrong_pattern" and column.pattern:

@@ -264,6 +264,7 @@ def suppliers(city: Pack, lang: Lang) -> dict[str, str]:
     if lang == "zh":
         return {}
     names = {row["dept_zh"]: row["dept_en"] for row in city.plan("departments") if row["dept_en"]}
+    names[t("data.coverage_model", "zh")] = t("data.coverage_model", lang)  # delivers what it works out, like a supplier
     for source in city.sources.values():
         names.update({zh: en for zh, en in ((source.name_zh, source.name_en), (source.supplier_zh, source.supplier_en)) if zh and en})
     return names

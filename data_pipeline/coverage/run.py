@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from data_pipeline.ingest.writer import Writer
 
 OPERATOR = "coverage model"
-SOURCE = "覆盖模型 coverage model"
+SOURCE = "覆盖模型"
 log = logging.getLogger(__name__)
 
 
