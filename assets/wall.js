@@ -16,6 +16,7 @@
     /* leaves out whole rows from the end, so that none is cut; a row left out comes back when there is room */
     function fit() {
       waiting = false;
+      delete root.dataset.fitting;
       document.querySelectorAll(".wall-fit > [data-out]").forEach(function (row) { delete row.dataset.out; });
       var out = [];
       /* all is measured before anything is left out, so that the page is laid out once */
@@ -44,7 +45,8 @@
       items.forEach(function (item) { if (shown.indexOf(item) < 0) { item.dataset.out = "yes"; } });
     }
 
-    function soon() { if (!waiting) { waiting = true; requestAnimationFrame(fit); } }
+    /* between new words and the next frame they are not fitted yet: who measures waits for it */
+    function soon() { if (!waiting) { waiting = true; root.dataset.fitting = "yes"; requestAnimationFrame(fit); } }
 
     new MutationObserver(function (changes) {
       var ours = changes.some(function (change) {
