@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import polars as pl
@@ -27,16 +28,19 @@ class Reports:
         self._frame = frame
 
     @cached_property
-    def _by_subject(self) -> dict[str, list[Row]]:
-        found: dict[str, list[Row]] = {}
-        if self._frame is not None:
-            for row in self._frame.sort("data_on").iter_rows(named=True):
-                found.setdefault(row["subject_id"], []).append(row)
-        return found
+    def _by_subject(self) -> tuple[pl.DataFrame, dict[str, tuple[int, int]]]:
+        """The rows, those of a subject together by data date, and where they stand: as Python rows they would take 10 MB a city."""
+        if self._frame is None or self._frame.is_empty():
+            return pl.DataFrame(), {}
+        rows = self._frame.sort("subject_id", "data_on", maintain_order=True)
+        counts = rows.group_by("subject_id", maintain_order=True).len().rows()
+        starts = accumulate((n for _, n in counts), initial=0)
+        return rows, {subject: (start, n) for (subject, n), start in zip(counts, starts, strict=False)}
 
     def of(self, subject_id: str) -> Sequence[Row]:
         """The reports on one target, project or system by data date; empty where there is none."""
-        return self._by_subject.get(subject_id, ())
+        rows, places = self._by_subject
+        return rows.slice(*places[subject_id]).rows(named=True) if subject_id in places else ()
 
     def last(self, subject_id: str) -> ReportEntry | None:
         """The newest accepted report."""

@@ -185,15 +185,6 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
         """All packs, in their order."""
         return list(self.packs.values())
 
-    def has_data(self, city: str) -> bool:
-        """Whether the store holds any reading or site of a city, and the first part of its build is not under way."""
-        state = self._mirror.state
-        return state.building.get(self._pack(city).id) != "first" and (city in state.cities or city in state.sites)
-
-    def is_being_built(self, city: str) -> bool:
-        """Whether a build of the city has begun and not come to its end."""
-        return self._pack(city).id in self._mirror.state.building
-
     def metrics_for(self, city: str) -> list[Metric]:
         """Metrics whose dataset, or the one it is worked out from, is a source of the city that is not off."""
         sources = self._pack(city).sources

@@ -159,6 +159,15 @@ class Listings:
             ]
         return lookups.newest_first(found, limit)
 
+    def has_data(self, city: str) -> bool:
+        """Whether the store holds any reading or site of a city, and the first part of its build is not under way."""
+        state = self._mirror.state
+        return state.building.get(self._pack(city).id) != "first" and (city in state.cities or city in state.sites)
+
+    def is_being_built(self, city: str) -> bool:
+        """Whether a build of the city has begun and not come to its end."""
+        return self._pack(city).id in self._mirror.state.building
+
     def targets(self, city: str) -> list[Target]:
         """What the city's plans promised, as printed."""
         pack = self._pack(city)
