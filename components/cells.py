@@ -37,6 +37,12 @@ def unit_words(unit: str, lang: Lang) -> str:
     return t(key, lang) if has(key, lang) else unit
 
 
+def unit_after(unit: str, lang: Lang) -> str:
+    """The word for a contract's unit as it stands behind a number, with the space it needs."""
+    words = unit_words(unit, lang)
+    return words if words in ("", "%") else f" {words}"
+
+
 def cell(value: Any, column: Column | None, tz: ZoneInfo, lang: Lang, now_utc: datetime | None = None) -> str:
     """One value as text; None is an em dash. Moments are told on the city's clock."""
     if value is None or value == "":
@@ -77,9 +83,7 @@ def attributes(values: Mapping[str, Any], contract: Contract, tz: ZoneInfo, lang
     for name, column in contract.columns.items():
         if name in PLACE_COLUMNS or values.get(name) in (None, ""):
             continue
-        unit = unit_words(column.unit, lang)
-        gap = "" if unit in ("", "%") else " "
-        words = f"{cell(values[name], column, tz, lang)}{gap}{unit}"
+        words = f"{cell(values[name], column, tz, lang)}{unit_after(column.unit, lang)}"
         found.append((pick(column.zh, column.en, lang), as_delivered(values[name], words, column, lang)))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.cells import unit_words
+from components.cells import unit_after
 from components.i18n import Lang, has, pick, t
 from data_pipeline.contracts import Check, Column, Contract, Step
 from data_pipeline.errors import CityBrainError
@@ -41,8 +41,7 @@ def reason_words(rule: str, column_name: str, contract: Contract | None, lang: L
 
 
 def _allowed(rule: str, column: Column, lang: Lang) -> str:
-    words = unit_words(column.unit, lang)
-    unit = words if words in ("", "%") else f" {words}"
+    unit = unit_after(column.unit, lang)
     if rule == "unknown_value" and column.values:
         return t("refusal.one_of", lang, values=t("refusal.comma", lang).join(column.values))
     if rule == "wrong_pattern" and column.pattern:

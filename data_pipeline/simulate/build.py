@@ -104,9 +104,9 @@ def build_city(
         as unfinished; to build again delivers what is there already as duplicates.
     """
     until = until_utc or writer.now()
-    built, later = Built(pack.id), further_datasets()
+    built = Built(pack.id)
     order = Order("first", pack, days, until, seed, scale, left_out)
-    _deliver(writer, order, [d for d in metric_datasets(pack) if d not in later], built, progress, commit_bytes)
+    _deliver(writer, order, built, progress, commit_bytes)
     with writer.commit(end_message("first", pack.id, until)) as commit:
         replay(commit.lake, pack, spans(pack, days, until)[0], until, commit_seq=commit.commit_seq)
         commit.cities.add(pack.id)
@@ -132,9 +132,9 @@ def build_further(
 
     `until_utc` must be the end of the first part (`built_until`), where the live feed took over.
     """
-    built, later = built or Built(pack.id), further_datasets()
+    built = built or Built(pack.id)
     order = Order("further", pack, days, until_utc, seed, scale, left_out)
-    _deliver(writer, order, [d for d in metric_datasets(pack) if d in later], built, progress, commit_bytes)
+    _deliver(writer, order, built, progress, commit_bytes)
     with writer.commit(end_message("further", pack.id, until_utc)) as commit:
         commit.cities.add(pack.id)
     built.account(commit)
@@ -146,12 +146,11 @@ def build_further(
     return built
 
 
-def _deliver(
-    writer: Writer, order: Order, steps: list[str], built: Built, progress: Progress | None, commit_bytes: int
-) -> None:
-    """Take the deliveries of an order, then compute the readings of the datasets in `steps`."""
+def _deliver(writer: Writer, order: Order, built: Built, progress: Progress | None, commit_bytes: int) -> None:
+    """Take the deliveries of an order, then compute the readings of its part's datasets."""
     say = progress or (lambda stage, done, total: None)
-    before, pack = built.deliveries, order.pack
+    before, pack, later = built.deliveries, order.pack, further_datasets()
+    steps = [dataset for dataset in metric_datasets(pack) if (dataset in later) == (order.part == "further")]
     total = sum(len(found) for _, found in order.stages) + len(steps)
 
     def tell(stage: str, computed: int = 0) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -77,22 +77,25 @@ class Order:
 class Files:
     """The files of an order, in the order of its deliveries; get it from `written_ahead`."""
 
-    def __init__(self, order: Order, folder: Path, pool: Executor, in_process: bool) -> None:
-        self.order, self.folder, self.pool, self.in_process = order, folder, pool, in_process
+    def __init__(self, order: Order, folder: Path, pool: Executor, apart: bool) -> None:
+        self.order, self.folder, self.pool, self.apart = order, folder, pool, apart
         self.seconds = 0.0  # spent writing, beside everything else
 
     def of(self, stage: int) -> Iterator[tuple[SimDelivery, Path]]:
         """Each delivery of a stage with its file, which is the caller's to remove."""
-        waiting = deque(self._begun(stage, n) for n in range(min(FILES_AHEAD, len(self.order.stages[stage][1]))))
-        for number, delivery in enumerate(self.order.stages[stage][1]):
+        _, deliveries = self.order.stages[stage]
+        waiting: deque[Future[tuple[Path, float]]] = deque()
+        begun = 0
+        for number, delivery in enumerate(deliveries):
+            while begun < min(number + FILES_AHEAD, len(deliveries)):
+                waiting.append(self._begin(stage, begun))
+                begun += 1
             path, seconds = waiting.popleft().result()
-            if number + FILES_AHEAD < len(self.order.stages[stage][1]):
-                waiting.append(self._begun(stage, number + FILES_AHEAD))
             self.seconds += seconds
             yield delivery, path
 
-    def _begun(self, stage: int, number: int):  # type: ignore[no-untyped-def]
-        if self.in_process:
+    def _begin(self, stage: int, number: int) -> Future[tuple[Path, float]]:
+        if self.apart:  # a delivery cannot be sent to another process, which has made its own
             return self.pool.submit(_write_ordered, stage, number, self.folder)
         return self.pool.submit(_write, self.order.stages[stage][1][number], self.folder)
 

@@ -48,7 +48,7 @@ def _soak(browser: object, given: argparse.Namespace) -> list[str]:
     report = soak(browser, store(), n, settle=settle, every=every, scene=given.scene, say=lambda words: print(words, flush=True))
     for fault in report.faults:
         print(f"fault: {fault}")
-    print(f"{n} refreshes in {report.seconds:.0f} s; after the first {settle} the page holds {report.growth_share:+.1%} and {report.code_mb:+.2f} MB are compiled code; {report.frames} pictures, {len(report.white)} white")
+    print(f"{n} refreshes in {report.seconds:.0f} s; heap {report.growth_share:+.1%} after the first {settle} ({report.parts}); {report.frames} pictures, {len(report.white)} white")
     return report.problems
 
 
