@@ -162,13 +162,14 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
     check_bind(host, home)
     without_pandas()
     packs = load_packs(packs_folder)
-    queries = Queries.open(home, packs)
+    queries = Queries.open(home, packs, keeps=True)
     try:
         app = create_app(queries, packs, home=home, default_city=city)
         views = app.server.state.views
         queries.on_snapshot(lambda _: views.warm_up())
+        # usual ranges are read from the lake once; better before the first viewer asks than while he waits
+        views.warm_up([views.default_city])
         queries.follow()
-        # usual ranges are read from the lake once; better before the first viewer than for him
         threading.Thread(target=views.warm_up, name="warm-up", daemon=True).start()
         print(f"http://{host}:{port}/", flush=True)
         uvicorn.run(app.server, host=host, port=port, log_level="warning", ws="websockets-sansio")

@@ -89,6 +89,11 @@ class Home:
         return self.root / "evidence"
 
     @property
+    def held(self) -> Path:
+        """What the web held in memory, for its next start; can be made anew from the lake at any time."""
+        return self.root / "held"
+
+    @property
     def access(self) -> Path:
         """Access file: names, roles and password hashes."""
         return self.root / "access.toml"

@@ -59,7 +59,7 @@ def serve(
         signal.signal(number, stop)
     try:
         # the web comes up beside the build: a page opened early says that the city is being built, and fills by itself
-        children["web"] = _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), *common])
+        children["web"] = _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), "--city", first, *common])
         if not _has_city(place, first):
             print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
             _build(children, ["-m", "data_pipeline", "build", "--first-screen", "--city", first, *how], stopping)

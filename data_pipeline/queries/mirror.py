@@ -7,8 +7,10 @@ what newer commits wrote. A `State` is never changed: a reader that holds one se
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from data_pipeline.cities import Pack
 from data_pipeline.contracts import contract
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric
+from data_pipeline.queries.kept import Mark, keep, kept
 from data_pipeline.queries.lookups import alerts_with_trail
 from data_pipeline.queries.series import SELECT, Key, Series, split
 from data_pipeline.queries.types import Delivery, Snapshot
@@ -30,7 +33,10 @@ from data_pipeline.times import SUB_DAY_SECONDS
 RECENT = timedelta(hours=72)  # below a day so much is held in memory; older periods are read from the lake
 EVENT_DAYS = 90
 LOADED_TOGETHER = 100_000  # some so many readings of a city are read at a time when the store is opened: 15 MB
+KEEP_EVERY_S = 900.0  # so often at most the file of a city is written for the next start
+MOST_BEHIND = 0.25  # a file that lacks more than this share of its rows is not gone on from
 _SUB_DAY = list(SUB_DAY_SECONDS)
+log = logging.getLogger(__name__)
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h numbers them
 _DELIVERY = (
     "delivery_id", "city", "dataset", "source", "filename", "format", "bytes", "sha256", "mapping", "operator",
@@ -48,6 +54,7 @@ class State:
 
     snapshot: Snapshot | None = None
     commit_seq: int = -1
+    commit_at_utc: datetime | None = None
     series: dict[Key, Series] = field(default_factory=dict)
     # (metric, grain) → start of the newest period below a day, µs
     newest: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -75,13 +82,19 @@ class State:
 
 
 class Mirror:
-    """Keeps `state` at the newest snapshot of a home; with `areas` only the readings of these."""
+    """Keeps `state` at the newest snapshot of a home.
 
-    def __init__(self, home: Home, packs: dict[str, Pack], areas: Sequence[str] | None = None) -> None:
-        self.home, self.packs, self.areas = home, packs, areas
+    With `areas` only the readings of these; with `keeps` the readings lie in files beside the store, from which the
+    next start goes on (`data_pipeline.queries.kept`).
+    """
+
+    def __init__(self, home: Home, packs: dict[str, Pack], areas: Sequence[str] | None = None, keeps: bool = False) -> None:
+        self.home, self.packs, self.areas, self._keeps = home, packs, areas, keeps
         self.state = State()
+        self._kept: dict[str, tuple[int, float]] = {}  # city → newest commit in its file, when that was written
         spare_memory()
         self._lake: Lake | None = None
+        self._city_of = {area: city for city, pack in packs.items() for area in pack.areas}
         self._guard = threading.Lock()
 
     def update(self) -> Snapshot | None:
@@ -99,8 +112,21 @@ class Mirror:
                 _give_back()
             return self.state.snapshot
 
+    def keep_one(self, every_s: float = KEEP_EVERY_S) -> bool:
+        """Write the file of a city that has moved on since and whose turn it is; False where there is none."""
+        with self._guard:
+            for city in sorted(self.state.cities) if self._keeps else ():
+                commit_seq, at = self._kept.get(city, (-1, -every_s))
+                if commit_seq < self.state.commit_seq and time.monotonic() - at >= every_s:
+                    mine = {key: one for key, one in self.state.series.items() if self._city_of.get(key[1]) == city}
+                    self.state = replace(self.state, series={**self.state.series, **self._in_file(city, self.state, mine)})
+                    return True
+            return False
+
     def close(self) -> None:
-        """Close the follower's connection."""
+        """Close the follower's connection; what it holds stays for the next start."""
+        while self.keep_one(0.0):
+            pass
         with self._guard:
             if self._lake is not None:
                 self._lake.close()
@@ -109,7 +135,7 @@ class Mirror:
     # ------------------------------------------------------------------ from one state to the next
 
     def _next(self, lake: Lake, old: State, snapshot: Snapshot) -> State:
-        commits = lake.frame("SELECT commit_seq, what, cities FROM commits WHERE commit_seq > ? ORDER BY commit_seq", [old.commit_seq])
+        commits = lake.frame("SELECT commit_seq, at_utc, what, cities FROM commits WHERE commit_seq > ? ORDER BY commit_seq", [old.commit_seq])
         if commits.is_empty():
             return replace(old, snapshot=snapshot)  # maintenance, not data
         building = under_way(old.building, commits["what"].to_list())
@@ -117,37 +143,67 @@ class Mirror:
         if set(",".join(commits["cities"].to_list()).split(",")) <= first:
             # nobody looks at it yet: what so many commits bring is read once, with the one that ends the part
             return replace(old, snapshot=snapshot, building=building)
-        newest_commit = int(commits["commit_seq"].max())  # type: ignore[arg-type]
-        state = replace(old, snapshot=snapshot, commit_seq=newest_commit, building=building)
-        state = self._readings(lake, old, state)
+        state = replace(old, snapshot=snapshot, commit_seq=int(commits["commit_seq"][-1]), commit_at_utc=commits["at_utc"][-1], building=building)
+        state = self._first_readings(lake, state) if old.commit_seq < 0 else self._newer_readings(lake, old, state)
         state = self._sites(lake, old, state)
         state = self._plan_reports(lake, self._deliveries(lake, old, state), old)
         return self._events(lake, old, self._sources(lake, state))
 
-    def _readings(self, lake: Lake, old: State, state: State) -> State:
-        if old.commit_seq < 0:
-            frames = (frame for city in self.packs for frame in self._first_load(lake, city))
-        else:
-            cities = list(self.packs)
-            changed = f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)"
-            frames = (lake.frame(changed, [old.commit_seq, cities]) for _ in range(1))
-        series, newest = dict(old.series), dict(old.newest)
-        found_cities = set(old.cities)
-        area_city = {area: city for city, pack in self.packs.items() for area in pack.areas}
-        for frame in frames:
-            for key, part in split(frame):
-                metric, area, grain = key
-                found_cities.add(area_city.get(area, ""))
-                mine = series.get(key)
-                merged = part if mine is None else mine.merged(part)
+    def _first_readings(self, lake: Lake, state: State) -> State:
+        series: dict[Key, Series] = {}
+        newest: dict[tuple[str, str], int] = {}
+        for city in self.packs:
+            mine = self._from_file(lake, city, state)
+            if mine is None:
+                mine = {}
+                for frame in self._first_load(lake, city):
+                    _merge(mine, {}, frame)
+                mine = self._in_file(city, state, mine) if mine else mine
+            for (metric, _, grain), one in mine.items():
                 if grain in SUB_DAY_SECONDS:
-                    last = max(newest.get((metric, grain), 0), part.last_us)
-                    newest[metric, grain] = last
-                    # an hour more than promised, so that not every commit copies every series
-                    if merged.first_us < last - microseconds_of(RECENT) - 3_600_000_000:
-                        merged = merged.since(last - microseconds_of(RECENT))
-                series[key] = merged
-        return replace(state, series=series, newest=newest, cities=frozenset(found_cities & set(self.packs)))
+                    newest[metric, grain] = max(newest.get((metric, grain), 0), one.last_us)
+            series.update(mine)
+        return replace(state, series=series, newest=newest, cities=self._with_data(series))
+
+    def _newer_readings(self, lake: Lake, old: State, state: State) -> State:
+        series, newest = dict(old.series), dict(old.newest)
+        changed = lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND list_contains(?, city)", [old.commit_seq, list(self.packs)])
+        keys = _merge(series, newest, changed)
+        return replace(state, series=series, newest=newest, cities=old.cities | self._with_data(keys))
+
+    def _with_data(self, keys: Iterable[Key]) -> frozenset[str]:
+        return frozenset(self._city_of[area] for _, area, _ in keys if area in self._city_of)
+
+    def _from_file(self, lake: Lake, city: str, state: State) -> dict[Key, Series] | None:
+        """What the last start held of a city and all that came since; None where there is no file to go on from."""
+        found = kept(self.home, city) if self._keeps else None
+        if found is None:
+            return None
+        mark, series = found
+        since: list[Any] = [mark.commit_seq, city]
+        lacking = lake.value("SELECT count(*) FROM readings WHERE commit_seq > ? AND city = ?", since)
+        is_ours = lake.value("SELECT max(at_utc) FROM commits WHERE commit_seq = ?", [mark.commit_seq]) == mark.at_utc
+        if not is_ours or lacking > MOST_BEHIND * sum(len(one) for one in series.values()):
+            return None
+        if lacking:
+            newest = {(metric, grain): one.last_us for (metric, _, grain), one in series.items() if grain in SUB_DAY_SECONDS}
+            _merge(series, newest, lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND city = ?", since))
+        self._kept[city] = (mark.commit_seq, time.monotonic())
+        return series
+
+    def _in_file(self, city: str, state: State, series: dict[Key, Series]) -> dict[Key, Series]:
+        """Series of a city written for the next start, their rows in that file from now on; themselves where none are kept."""
+        if not self._keeps or state.commit_at_utc is None:
+            return series
+        self._kept[city] = (state.commit_seq, time.monotonic())
+        mark = Mark(state.commit_seq, state.commit_at_utc)
+        try:
+            keep(self.home, city, mark, series)
+        except OSError as error:
+            log.warning("%s: what is held of %s cannot be kept for the next start: %s", self.home.held, city, error.strerror)
+            return series
+        found = kept(self.home, city)
+        return series if found is None or found[0] != mark else found[1]
 
     def _first_load(self, lake: Lake, city: str) -> Iterator[pl.DataFrame]:
         """Everything of a day and longer, and the last 72 hours of what is shorter, as seen from its newest period.
@@ -257,6 +313,26 @@ class Mirror:
                 places.group_by("locality_id").agg("counted_in"), on="locality_id", how="left", maintain_order="left"
             ))  # fmt: skip
         return replace(state, alerts=alerts, city_events=events)
+
+
+def _merge(series: dict[Key, Series], newest: dict[tuple[str, str], int], frame: pl.DataFrame) -> set[Key]:
+    """Bring rows into `series`, and `newest` with them; the keys of the rows. What is older than 72 hours goes below a day."""
+    keys = set()
+    for key, part in split(frame):
+        metric, _, grain = key
+        keys.add(key)
+        mine = series.get(key)
+        merged = part if mine is None else mine.merged(part)
+        if grain in SUB_DAY_SECONDS:
+            last = newest[metric, grain] = max(newest.get((metric, grain), 0), part.last_us)
+            # an hour more than promised, so that not every commit copies every series
+            if merged.first_us < last - microseconds_of(RECENT) - 3_600_000_000:
+                merged = merged.since(last - microseconds_of(RECENT))
+        if len(merged):
+            series[key] = merged
+        else:  # all of it is older than what is held
+            series.pop(key, None)
+    return keys
 
 
 def _own(frame: pl.DataFrame) -> pl.DataFrame:

@@ -44,20 +44,31 @@ _RATIOS = (1.0, 100.0, 1000.0)  # a value is mostly its numerator over its denom
 class Fold:
     """Older rows of a series, compressed; `rows` gives exactly what went in, to the bit."""
 
-    __slots__ = ("_bytes", "_ratio", "first_us", "known_us", "last_us", "n")
+    __slots__ = ("compressed", "first_us", "known_us", "last_us", "n", "ratio")
 
     def __init__(self, starts: np.ndarray, table: np.ndarray) -> None:
         self.n, self.first_us, self.last_us = len(starts), int(starts[0]), int(starts[-1])
         self.known_us = float(table[:, KNOWN].max())  # when the last of them came; NaN where one does not say
         bits = [np.ascontiguousarray(table[:, i]).view(np.int64) for i in range(len(COLUMNS))]
         # what follows from other columns becomes zeros: the value, the moments beside the period
-        self._ratio, bits[VALUE] = _guessed(bits[VALUE], table)
+        self.ratio, bits[VALUE] = _guessed(bits[VALUE], table)
         for i in (AS_OF, KNOWN):
             bits[i] = _steps(bits[i] - np.ascontiguousarray(starts, dtype=np.float64).view(np.int64))
         every = np.array([_steps(starts), *bits])
         # bytes of equal weight together: most of them are equal
         shuffled = every.view(np.uint8).reshape(len(every), self.n, 8).transpose(0, 2, 1)
-        self._bytes = _CODEC.compress(np.ascontiguousarray(shuffled), asbytes=True)
+        self.compressed: bytes | pa.Buffer = _CODEC.compress(np.ascontiguousarray(shuffled), asbytes=True)
+
+    @classmethod
+    def of(cls, compressed: pa.Buffer, n: int, first_us: int, last_us: int, known_us: float, ratio: float) -> Fold:
+        """A fold of what another one held."""
+        fold = cls.__new__(cls)
+        fold.compressed, fold.n, fold.first_us, fold.last_us, fold.known_us, fold.ratio = compressed, n, first_us, last_us, known_us, ratio
+        return fold
+
+    def whole(self) -> Fold:
+        """Itself: see `FoldPart.whole`."""
+        return self
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Starts (µs, ascending) and the table of doubles; the newest asked for stay open."""
@@ -66,14 +77,14 @@ class Fold:
     def unfold(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows anew from the compressed bytes."""
         width = len(COLUMNS) + 1
-        raw = np.frombuffer(_CODEC.decompress(self._bytes, width * self.n * 8, asbytes=True), dtype=np.uint8)
+        raw = np.frombuffer(_CODEC.decompress(self.compressed, width * self.n * 8, asbytes=True), dtype=np.uint8)
         every = np.ascontiguousarray(raw.reshape(width, 8, self.n).transpose(0, 2, 1)).view(np.int64)[..., 0]
         starts, bits = np.cumsum(every[0]), every[1:]
         for i in (AS_OF, KNOWN):
             bits[i] = np.cumsum(bits[i]) + starts.astype(np.float64).view(np.int64)
         table = np.empty((self.n, len(COLUMNS)))
         table[:] = bits.view(np.float64).T
-        table[:, VALUE] = (bits[VALUE] ^ _quotient(table, self._ratio)).view(np.float64)
+        table[:, VALUE] = (bits[VALUE] ^ _quotient(table, self.ratio)).view(np.float64)
         table.flags.writeable = False  # several readers share it
         return starts, table
 
@@ -92,6 +103,10 @@ class FoldPart:
         """As `Fold.rows`."""
         starts, table = self._fold.rows()
         return starts[: self.n], table[: self.n]
+
+    def whole(self) -> Fold:
+        """A fold of these rows alone."""
+        return Fold(*self.rows())
 
 
 def _steps(values: np.ndarray) -> np.ndarray:
@@ -240,6 +255,11 @@ class Series:
             return Series.after(self._fold, self._starts[:a], self._rows[:a])
         kept = int(np.searchsorted(self._fold.rows()[0], moment_us))
         return Series.after(FoldPart(self._fold, kept), self._starts[:0], self._rows[:0]) if kept else Series(self._starts[:0], self._rows[:0])
+
+    @property
+    def held(self) -> tuple[np.ndarray, np.ndarray, Fold | FoldPart | None]:
+        """As it lies in memory: starts and rows that are not folded, and the fold before them."""
+        return self._starts, self._rows, self._fold
 
     @property
     def last(self) -> np.ndarray:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -225,9 +225,9 @@ class Views:
         """The page an address shows now, built once for all who ask."""
         return await self.cache.get(self.key("page", path, search), lambda: self.built(path, search))
 
-    def warm_up(self) -> None:
-        """Build the first page of every city that has data by now, once, so that what it rests on is in memory."""
-        for city in self.packs:
+    def warm_up(self, cities: Iterable[str] | None = None) -> None:
+        """Build the first page of every city (or of these) that has data by now, once, so that what it rests on is in memory."""
+        for city in cities or self.packs:
             if city not in self._warm and self.queries.has_data(city):
                 self._warm.add(city)
                 self.page("/", f"?city={city}", "")

@@ -106,6 +106,8 @@ def test_scenes_come_in_turn_by_the_arrow_keys_and_space_stops_them(opened: Any)
 def test_at_the_ceiling_the_scene_is_drawn_anew_behind_the_picture(opened: Any) -> None:
     page = opened("/wall/plan?heap_mb=1")
     scene_on(page, "plan")
+    # the first picture comes out of the dark sheet; from then on there is always one
+    page.wait_for_function("() => document.querySelector('iframe.is-shown').getAnimations().length === 0")
     shares, until = [], time.monotonic() + 150
     while page.get_attribute("body", "data-renewed") == "0":
         assert time.monotonic() < until, "not drawn anew within 150 s"

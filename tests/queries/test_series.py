@@ -96,7 +96,7 @@ def test_a_fold_takes_an_eighth_of_the_open_rows_where_days_resemble_each_other(
     data[:, 0], data[:, 1] = np.random.default_rng(1).integers(0, 500, 850), 500
     data[:, VALUE], data[:, N] = data[:, 0] / data[:, 1], 24
     data[:, 7] = data[:, 8] = 1.7e15 + starts
-    assert len(Fold(starts, data)._bytes) < 850 * HELD.itemsize / 8
+    assert len(Fold(starts, data).compressed) < 850 * HELD.itemsize / 8
 
 
 def test_rows_of_a_query_become_series_whose_old_days_are_folded() -> None:
