@@ -139,10 +139,7 @@
     if (!target) { return; }
     closeMenus(target.closest("details.tool-menu, details.chart-menu"));
     var theme = target.closest("[data-theme-to]");
-    if (theme) {
-      write("theme", theme.dataset.themeTo);
-      try { sessionStorage.setItem("theme", theme.dataset.themeTo); } catch (error) { /* storage is shut off */ }
-    }
+    if (theme) { window.cityBrainTheme.choose(theme.dataset.themeTo); }
     var button = target.closest("[data-do]");
     if (!button) { return; }
     var what = button.dataset.do;

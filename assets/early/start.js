@@ -5,12 +5,13 @@
   var root = document.documentElement, LIGHT = window.matchMedia("(prefers-color-scheme: light)");
 
   function kept(store, name) { try { return window[store].getItem(name); } catch (error) { return null; /* storage is shut off */ } }
+  function keep(store, name, value) { try { window[store].setItem(name, value); } catch (error) { /* storage is shut off */ } }
 
   function theme() {
     var asked = new URLSearchParams(location.search).get("theme");
     if (/^\/(wall|scene)(\/|$)/.test(location.pathname)) { return asked === "light" ? "light" : "dark"; }
     /* what an address asked for holds on the way on from it, though links to the dark do not name it */
-    if (asked) { try { sessionStorage.setItem("theme", asked === "light" ? "light" : "dark"); } catch (error) { /* storage is shut off */ } }
+    if (asked) { keep("sessionStorage", "theme", asked === "light" ? "light" : "dark"); }
     return asked ? (asked === "light" ? "light" : "dark") : kept("sessionStorage", "theme") || kept("localStorage", "theme") || (LIGHT.matches ? "light" : "dark");
   }
 
@@ -20,7 +21,10 @@
     if (window.parent !== window) { root.dataset.framed = "yes"; }
   }
   /* so that the server's own first drawing of the next page has it too */
-  document.cookie = "theme=" + theme() + "; path=/; max-age=31536000; SameSite=Strict";
+  function tell(to) { document.cookie = "theme=" + to + "; path=/; max-age=31536000; SameSite=Strict"; }
+  tell(theme());
+  LIGHT.addEventListener("change", function () { tell(theme()); });
+  function choose(to) { keep("localStorage", "theme", to); keep("sessionStorage", "theme", to); tell(to); }
 
   /* the way, child by child, to what was pressed in the server's drawing; assets/app.js presses it when the page stands */
   document.addEventListener("click", function (event) {
@@ -33,5 +37,5 @@
     }
   }, true);
 
-  window.cityBrainTheme = { now: theme, onSystem: function (does) { LIGHT.addEventListener("change", does); } };
+  window.cityBrainTheme = { now: theme, choose: choose, onSystem: function (does) { LIGHT.addEventListener("change", does); } };
 })();

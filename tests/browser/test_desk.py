@@ -142,11 +142,21 @@ def test_the_theme_follows_the_system_until_one_is_chosen_and_the_choice_stays(p
         page.wait_for_selector("#main h1, #main .kpi")
         return page.evaluate("document.documentElement.dataset.theme")
 
+    def told() -> list[str]:
+        """What the server's own drawing of the next page is told."""
+        return [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "theme"]
+
     page.emulate_media(color_scheme="light")
     page.goto(f"{desk.url}/watch")
-    assert shown() == "light"
+    assert shown() == "light" and told() == ["light"]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
+    assert told() == ["dark"]
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function("() => document.documentElement.dataset.theme === 'light'")
     page.click("a.switch.icon")
     page.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
+    assert told() == ["dark"]
     page.goto(f"{desk.url}/watch")
     assert shown() == "dark"
     page.goto(f"{desk.url}/watch?theme=light")
