@@ -168,7 +168,7 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
         views = app.server.state.views
         queries.on_snapshot(lambda _: views.warm_up())
         # usual ranges are read from the lake once; better before the first viewer asks than while he waits
-        views.warm_up([views.default_city])
+        views.open_with(views.default_city)
         queries.follow()
         threading.Thread(target=views.warm_up, name="warm-up", daemon=True).start()
         print(f"http://{host}:{port}/", flush=True)

@@ -129,8 +129,24 @@
     tip.style.top = event.point.y + TIP_PX + "px";
   }
 
+  /* Plotly listens for errors anew at every update and leaves the listeners of all updates before: a wall would keep each */
+  var ERRORS = ["error", "style.error", "source.error", "tile.error", "layer.error"];
+  function listenOnce(plot) {
+    var sub = plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot, last = null;
+    if (!sub || Object.prototype.hasOwnProperty.call(sub, "rejectOnError")) { return; }
+    sub.rejectOnError = function (reject) {
+      function failed() { reject(new Error("Map error.")); }
+      ERRORS.forEach(function (kind) {
+        if (last) { sub.map.off(kind, last); }
+        sub.map.once(kind, failed);
+      });
+      last = failed;
+    };
+  }
+
   setInterval(function () {
     document.querySelectorAll(".map-graph .js-plotly-plot").forEach(function (plot) {
+      listenOnce(plot);
       var map = mapOf(plot);
       if (map) { applyGroups(plot, map); applyTiles(plot, map); applyStates(plot, map); }
     });

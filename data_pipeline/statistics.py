@@ -44,11 +44,18 @@ def robust_centre(past: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     some = n > 0
     if some.any():
         rows = past[some]
-        centre[some] = np.nanmedian(rows, axis=1)
+        centre[some] = _medians(rows)
         away = np.abs(rows - centre[some][:, None])
-        mad = MAD_TO_SIGMA * np.nanmedian(away, axis=1)
+        mad = MAD_TO_SIGMA * _medians(away)
         spread[some] = np.where(mad > 0, mad, MEAN_AD_TO_SIGMA * np.nanmean(away, axis=1))
     return centre, spread, n
+
+
+def _medians(rows: np.ndarray) -> np.ndarray:
+    """Median of each row without its NaN, of which no row may be full; numpy's own takes a millisecond for a few short rows."""
+    ordered = np.sort(rows, axis=1)  # NaN last
+    n, at = np.count_nonzero(~np.isnan(rows), axis=1), np.arange(len(rows))
+    return (ordered[at, (n - 1) // 2] + ordered[at, n // 2]) / 2
 
 
 def tail_p(z: np.ndarray, n: np.ndarray) -> np.ndarray:

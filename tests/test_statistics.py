@@ -42,6 +42,20 @@ def test_robust_deviations_equal_the_worked_examples_also_where_the_median_devia
     assert robust_centre(np.full((1, 9), 3.0))[1].tolist() == [0.0]
 
 
+def test_medians_of_rows_with_gaps_are_numpys_own() -> None:
+    rng = np.random.default_rng(5)
+    past = rng.normal(size=(200, 57))
+    past[rng.random(past.shape) < 0.4] = math.nan
+    past[7] = math.nan
+    centre, spread, _ = robust_centre(past)
+    with np.testing.suppress_warnings() as quiet:
+        quiet.filter(RuntimeWarning)
+        expected = np.nanmedian(past, axis=1)
+        away = 1.4826 * np.nanmedian(np.abs(past - expected[:, None]), axis=1)
+    np.testing.assert_array_equal(centre, expected)
+    np.testing.assert_array_equal(spread, away)
+
+
 def test_anscombe_differences_of_counts_equal_the_worked_examples() -> None:
     pairs = ((9, 4, 1.94), (25, 16, 1.98), (14, 2, 4.50))
     assert [round(float(anscombe(np.array(a)) - anscombe(np.array(b))), 2) for a, b, _ in pairs] == [d for *_, d in pairs]

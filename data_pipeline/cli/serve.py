@@ -23,7 +23,8 @@ from data_pipeline.home import Home
 app = typer.Typer()
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 60  # the pipeline ends its present commit first; a kill would lose nothing but that commit
-WEB_TIMEOUT_S = 60
+WEB_TIMEOUT_S = 300  # without what it held last time the web reads the whole store first
+LONG_START_S = 15
 
 
 @app.callback()
@@ -63,10 +64,10 @@ def serve(
         if not _has_city(place, first):
             print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
             _build(children, ["-m", "data_pipeline", "build", "--first-screen", "--city", first, *how], stopping)
-        if not stopping:
-            children["pipeline"] = _start(["-m", "data_pipeline", "run", "--build-missing", *how])
+        # who opens the page does not wait for the pipeline's own start
         _wait_for_web(children, f"{address}/api/v1/health", stopping)
         if not stopping:
+            children["pipeline"] = _start(["-m", "data_pipeline", "run", "--build-missing", *how])
             print(f"\n  城市大脑  {address}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
             print("  other cities are built in the background; the page says when each is ready. Ctrl-C stops everything.\n", flush=True)
         while not stopping:
@@ -108,9 +109,12 @@ def _has_city(home: Home, city: str) -> bool:
 
 
 def _wait_for_web(children: dict[str, subprocess.Popen], url: str, stopping: list[int]) -> None:
-    deadline = time.monotonic() + WEB_TIMEOUT_S
-    while time.monotonic() < deadline and not stopping:
+    began, told = time.monotonic(), False
+    while time.monotonic() < began + WEB_TIMEOUT_S and not stopping:
         _fail_if_one_ended(children)
+        if not told and time.monotonic() > began + LONG_START_S:
+            told = True
+            print("the web is reading the whole store; the next start goes on from what it holds then", flush=True)
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

@@ -28,10 +28,15 @@ _Table = dict[str, np.ndarray]
 
 
 class Bands:
-    """Usual ranges of figures. Hours come from the lake, one query a city, metric and local day; days from memory."""
+    """Usual ranges of figures. Days come from memory; hours from the lake, all figures of a city and its newest day in one query.
+
+    A figure that is late is asked for alone, for the day it stands at.
+    """
 
     def __init__(self) -> None:
-        self._hours: dict[tuple[str, str, date], _Table] = {}
+        self._days: dict[str, dict[date, dict[str, _Table]]] = {}  # city → its newest days → metric
+        self._late: dict[tuple[str, str], tuple[date, _Table]] = {}
+        self._reading = threading.Lock()  # who comes while a day is read waits for it, and does not read it too
         self._courses: dict[tuple[str, str, datetime, datetime], tuple[Band | None, ...]] = {}
         self._guard = threading.Lock()
 
@@ -82,7 +87,7 @@ class Bands:
     def warm(self, answers: Answers, lake: Lake, metric: Metric, start_utc: datetime) -> bool:
         """Fetch the usual ranges of a figure's hours for the day of `start_utc`; False where they are there already."""
         day = local_day(start_utc, answers.tz)
-        if (answers.pack.id, metric.id, day) in self._hours:
+        if self.held(answers.pack, metric, day) is not None:
             return False
         self._table(lake, answers.pack, metric, day)
         return True
@@ -90,19 +95,29 @@ class Bands:
     def held(self, pack: Pack, metric: Metric, day: date) -> _Table | None:
         """The usual ranges of a figure's hours on a day where they have been fetched."""
         with self._guard:
-            return self._hours.get((pack.id, metric.id, day))
+            days, late = self._days.get(pack.id, {}), self._late.get((pack.id, metric.id))
+        if day in days:
+            return days[day].get(metric.id, {})
+        return late[1] if late is not None and late[0] == day else None
 
     def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date) -> _Table:
-        key = (pack.id, metric.id, day)
-        with self._guard:
-            if key in self._hours:
-                return self._hours[key]
-        table = hour_tables(lake, pack, day, metric.id).get(metric.id, {})
-        with self._guard:
-            for old in [k for k in self._hours if k[:2] == key[:2] and k[2] < day - timedelta(days=2)]:
-                del self._hours[old]
-            self._hours[key] = table
-        return table
+        held = self.held(pack, metric, day)
+        if held is not None:
+            return held
+        with self._reading:
+            held = self.held(pack, metric, day)
+            if held is not None:  # somebody else has read it meanwhile
+                return held
+            days = self._days.get(pack.id, {})
+            if days and day < max(days):
+                table = hour_tables(lake, pack, day, metric.id).get(metric.id, {})
+                with self._guard:
+                    self._late[pack.id, metric.id] = (day, table)
+                return table
+            found = hour_tables(lake, pack, day)
+            with self._guard:
+                self._days[pack.id] = {**({max(days): days[max(days)]} if days else {}), day: found}
+            return found.get(metric.id, {})
 
 
 class PastBands(Bands):
@@ -111,45 +126,39 @@ class PastBands(Bands):
     def __init__(self, present: Bands) -> None:
         super().__init__()
         self._present = present
-        self._days: OrderedDict[tuple[str, date], dict[str, _Table]] = OrderedDict()
+        self._past: OrderedDict[tuple[str, date], dict[str, _Table]] = OrderedDict()
 
     def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date) -> _Table:
         held = self._present.held(pack, metric, day)
         if held is not None:
             return held
         key = (pack.id, day)
-        with self._guard:
-            if key not in self._days:
-                self._days[key] = hour_tables(lake, pack, day)
-                while len(self._days) > PAST_DAYS_KEPT:
-                    self._days.popitem(last=False)
-            self._days.move_to_end(key)
-            return self._days[key].get(metric.id, {})
+        with self._reading:
+            if key not in self._past:
+                self._past[key] = hour_tables(lake, pack, day)
+                while len(self._past) > PAST_DAYS_KEPT:
+                    self._past.popitem(last=False)
+            self._past.move_to_end(key)
+            return self._past[key].get(metric.id, {})
 
 
 def hour_tables(lake: Lake, pack: Pack, day: date, metric: str = "") -> dict[str, _Table]:
     """Metric → usual range of its hours on a local day, by all areas; of one metric or of all that have any."""
     until = midnight_utc(day, pack.tz)
     one = " AND metric = ?" if metric else ""
-    rows = lake.frame(
-        f"SELECT metric, area_id, period_start_utc, value FROM readings WHERE city = ?{one} AND grain = 'hour'"
-        " AND value IS NOT NULL AND period_start_utc >= ? AND period_start_utc < ?",
-        [pack.id, *([metric] if metric else []), until - timedelta(weeks=WEEKS), until],
+    found = lake.frame(
+        "SELECT metric, area_id, hour(local) AS hour, isodow(local) >= 6 AS weekend, quantile_cont(value, 0.1) AS low,"
+        " quantile_cont(value, 0.5) AS mid, quantile_cont(value, 0.9) AS high, count(*)::DOUBLE AS n"
+        " FROM (SELECT metric, area_id, value, timezone(?, timezone('UTC', period_start_utc)) AS local FROM readings"
+        f" WHERE city = ?{one} AND grain = 'hour' AND value IS NOT NULL AND period_start_utc >= ? AND period_start_utc < ?)"
+        " GROUP BY ALL HAVING count(*) >= ?",
+        [pack.timezone, pack.id, *([metric] if metric else []), until - timedelta(weeks=WEEKS), until, FEWEST],
     )
-    local = pl.col("period_start_utc").dt.replace_time_zone("UTC").dt.convert_time_zone(pack.timezone)
-    grouped = (
-        rows.group_by("metric", "area_id", local.dt.hour().alias("hour"), (local.dt.weekday() >= 6).alias("weekend"))
-        .agg(
-            pl.col("value").quantile(0.1, "linear").alias("low"), pl.col("value").median().alias("mid"),
-            pl.col("value").quantile(0.9, "linear").alias("high"), pl.len().alias("n"),
-        )
-        .filter(pl.col("n") >= FEWEST)
-    )  # fmt: skip
-    keys = grouped.select("metric", "area_id").unique(maintain_order=True).with_row_index("place")
-    grouped = grouped.join(keys, on=["metric", "area_id"])
+    keys = found.select("metric", "area_id").unique().with_row_index("place")
+    found = found.join(keys, on=["metric", "area_id"])
     usual = np.full((keys.height, 24, 2, 4), np.nan)
-    at = tuple(grouped[name].cast(pl.Int64).to_numpy() for name in ("place", "hour", "weekend"))
-    usual[at] = grouped.select(pl.col("low", "mid", "high", "n").cast(pl.Float64)).to_numpy()
+    at = tuple(found[name].cast(pl.Int64).to_numpy() for name in ("place", "hour", "weekend"))
+    usual[at] = found.select("low", "mid", "high", "n").to_numpy()
     tables: dict[str, _Table] = {}
     for place, name, area in keys.iter_rows():
         tables.setdefault(name, {})[area] = usual[place]

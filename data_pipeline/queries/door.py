@@ -13,7 +13,7 @@ import numpy as np
 
 from data_pipeline.cities import Area, Pack
 from data_pipeline.contracts import contract
-from data_pipeline.errors import CityBrainError, UnknownId, UsageError
+from data_pipeline.errors import UnknownId, UsageError
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.metrics import metric as metric_of
@@ -22,6 +22,7 @@ from data_pipeline.queries.answers import Answers, end_of, starts_between
 from data_pipeline.queries.bands import Bands
 from data_pipeline.queries.cards import card as make_card
 from data_pipeline.queries.coverage import CoverageDoor
+from data_pipeline.queries.following import Follower
 from data_pipeline.queries.freezes import Freezes
 from data_pipeline.queries.hidden import is_protected
 from data_pipeline.queries.judged import Provenance, Unusual
@@ -66,8 +67,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
             code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)
         }
         self._callbacks: list[Callable[[Snapshot], None]] = []
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._follower = Follower(self._follow_step)
         self._recomputed: dict[tuple[str, str, str, datetime], tuple[int, np.ndarray | None]] = {}
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
@@ -92,6 +92,8 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
         With `keeps` what is held is kept in the home for the next start, which then takes a tenth of the time.
         """
         queries = cls(home, packs, now, areas, keeps)
+        if keeps:  # the second connection is made beside what the first one reads
+            threading.Thread(target=queries._reading.prepare, name="open-store", daemon=True).start()
         queries.refresh()
         return queries
 
@@ -105,21 +107,13 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
 
     def follow(self, interval_s: float = 0.25) -> None:
         """Follow the store in a background thread until `close`."""
-        if self._thread is not None:
-            return
+        if not self._follower.runs:
+            self._follower.start(interval_s)
+            self._judge.follow(self._follower.stop, self._look)
 
-        def loop() -> None:
-            while not self._stop.wait(interval_s):
-                try:
-                    self.refresh()
-                    _ = self._warm_one() or self._mirror.keep_one()
-                except CityBrainError:
-                    # the store is being made, moved or is full: the last snapshot stays in use, ask again
-                    self._stop.wait(1.0)
-
-        self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
-        self._thread.start()
-        self._judge.follow(self._stop, self._look)
+    def _follow_step(self) -> None:
+        self.refresh()
+        _ = self._warm_one() or self._mirror.keep_one()
 
     def _warm_one(self) -> bool:
         """Fetch one usual range that no page has asked for yet today, so that none has to wait; False where all are there."""
@@ -149,16 +143,13 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
         pack = self._pack(city)
         if self._moment is not None:
             return NOT_YET
-        if self._thread is None and self.has_data(pack.id):
+        if not self._follower.runs and self.has_data(pack.id):
             self._look(pack.id)
         return self._judge.found(pack.id)
 
     def close(self) -> None:
         """Stop following and close the store. Harmless twice."""
-        self._stop.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=10)
-        self._thread = None
+        self._follower.end()
         self._judge.join()
         self._mirror.close()
         self._reading.close()

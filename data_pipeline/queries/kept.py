@@ -3,27 +3,28 @@
 To read and fold the readings of a city takes seconds; to map this file takes a tenth of one, and rows that
 nobody looks at take no memory. One Arrow file a city (`Home.held`), one row a series, the commit that was the newest
 when it was written in its metadata: whoever opens it reads what newer commits wrote, as if he had followed all along.
-A file of another store, of an earlier code or with faults is passed over; nothing is lost with it.
+A file of another store, of another layout or with faults is passed over; nothing is lost with it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from data_pipeline.home import Home
-from data_pipeline.queries import series as held_by
-from data_pipeline.queries.series import COLUMNS, HELD, Fold, Key, Series
+from data_pipeline.queries.series import COLUMNS, HELD, Compressed, Key, Series
 
+_FACTS = ("n", "first_us", "last_us", "known_us", "ratio")
 _COLUMNS = pa.schema(
     [
         *((name, pa.dictionary(pa.int32(), pa.string())) for name in ("metric", "area", "grain")),
@@ -49,13 +50,9 @@ class Mark:
     at_utc: datetime
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """What tells one way of holding rows from another: the code that does it."""
-    found = hashlib.sha256()
-    for path in (Path(__file__), Path(held_by.__file__)):
-        found.update(path.read_bytes())
-    return found.hexdigest()
+# raise it when a fold is compressed in another way; names and kinds of the columns speak for themselves
+FORMAT = 1
+_LAYOUT = hashlib.sha256(repr((FORMAT, COLUMNS, HELD, _COLUMNS.to_string())).encode()).hexdigest()
 
 
 def _path(home: Home, city: str) -> Path:
@@ -72,7 +69,7 @@ def keep(home: Home, city: str, mark: Mark, series: Mapping[Key, Series]) -> Non
     """
     path = _path(home, city)
     path.parent.mkdir(exist_ok=True)
-    about = {"code": _code(), "commit_seq": str(mark.commit_seq), "at_utc": mark.at_utc.isoformat()}
+    about = {"layout": _LAYOUT, "commit_seq": str(mark.commit_seq), "at_utc": mark.at_utc.isoformat()}
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -87,14 +84,20 @@ def keep(home: Home, city: str, mark: Mark, series: Mapping[Key, Series]) -> Non
 
 
 def kept(home: Home, city: str) -> tuple[Mark, dict[Key, Series]] | None:
-    """What `keep` wrote last, its rows still in the file; None where there is nothing this code can use."""
+    """What `keep` wrote last, its rows still in the file; None where there is nothing we can use."""
     try:
-        batch = pa.ipc.open_file(pa.memory_map(str(_path(home, city)))).get_batch(0)
+        with _path(home, city).open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        batch = pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0)
         about = batch.schema.metadata or {}
-        if about.get(b"code") != _code().encode():
+        if about.get(b"layout") != _LAYOUT.encode():
             return None
         mark = Mark(int(about[b"commit_seq"]), datetime.fromisoformat(about[b"at_utc"].decode()))
-        return mark, _series(batch)
+        found = _series(batch)
+        # what was read to find the rows need not stay, and who looks at a row needs no neighbours
+        mapped.madvise(mmap.MADV_DONTNEED)
+        mapped.madvise(mmap.MADV_RANDOM)
+        return mark, found
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
 
@@ -118,10 +121,9 @@ def _table(series: Mapping[Key, Series]) -> pa.RecordBatch:
     compressed = [b"" if fold is None else fold.compressed for fold in folds]
     ends = np.cumsum([0, *(len(part) for part in compressed)])
     columns["fold"] = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(held), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(compressed))])
-    for name in _COLUMNS.names[_COLUMNS.get_field_index("fold_n") :]:
-        columns[name] = pa.array(
-            [None if fold is None else getattr(fold, name.removeprefix("fold_")) for fold in folds], _COLUMNS.field(name).type
-        )
+    for name in _FACTS:
+        column = f"fold_{name}"
+        columns[column] = pa.array([None if fold is None else getattr(fold, name) for fold in folds], _COLUMNS.field(column).type)
     return pa.RecordBatch.from_arrays([columns[name] for name in _COLUMNS.names], schema=_COLUMNS)
 
 
@@ -142,14 +144,39 @@ def _series(batch: pa.RecordBatch) -> dict[Key, Series]:
     packed = column["rows"].values
     rows = _slices(column["rows"], np.frombuffer(packed.buffers()[1], HELD, len(packed)) if len(packed) else np.empty(0, HELD))
     doubles = _slices(column["doubles"], column["doubles"].values.to_numpy())
-    bounds, compressed = np.frombuffer(column["fold"].buffers()[1], np.int64).tolist(), column["fold"].buffers()[2]
-    facts = zip(*(column[f"fold_{name}"].to_pylist() for name in ("n", "first_us", "last_us", "known_us", "ratio")), strict=True)
+    folds = _Folds(column)
+    has_fold = folds.facts["n"].tolist()
     found = {}
-    for i, (key, first, fact) in enumerate(zip(keys, column["starts_of"].to_pylist(), facts, strict=True)):
-        fold = None if fact[0] is None else Fold.of(compressed.slice(bounds[i], bounds[i + 1] - bounds[i]), *fact)
+    for i, (key, first) in enumerate(zip(keys, column["starts_of"].to_pylist(), strict=True)):
         mine = rows[i] if len(rows[i]) else doubles[i].reshape(-1, len(COLUMNS))
-        found[key] = Series(starts[first], mine, fold)
+        found[key] = Series(starts[first], mine, FoldInFile(folds, i) if has_fold[i] else None)
     return found
+
+
+class _Folds:
+    """What a file says of its folds, as arrays over the series; `n` is 0 where one has none."""
+
+    def __init__(self, column: Mapping[str, pa.Array]) -> None:
+        self.facts = {name: column[f"fold_{name}"].fill_null(0).to_numpy() for name in _FACTS}
+        self.ends, self.compressed = np.frombuffer(column["fold"].buffers()[1], np.int64), column["fold"].buffers()[2]
+
+
+class FoldInFile(Compressed):
+    """A fold that stays in its file until somebody looks into it; only where it lies is held, for there are many."""
+
+    __slots__ = ("_at", "_in")
+
+    def __init__(self, folds: _Folds, at: int) -> None:
+        self._in, self._at = folds, at
+
+    def __getattr__(self, name: str) -> Any:
+        """What `Compressed` declares, from the file."""
+        if name in _FACTS:
+            return self._in.facts[name][self._at].item()
+        if name == "compressed":
+            begin, end = self._in.ends[self._at : self._at + 2]
+            return self._in.compressed.slice(begin, end - begin)
+        raise AttributeError(name)
 
 
 def _slices(lists: pa.ListArray, values: np.ndarray) -> list[np.ndarray]:

@@ -109,7 +109,7 @@ class Mirror:
             with self._lake.pinned() as pinned:
                 self.state = self._next(self._lake, before, pinned or newest)
             if before.snapshot is None:
-                _give_back()
+                give_back()
             return self.state.snapshot
 
     def keep_one(self, every_s: float = KEEP_EVERY_S) -> bool:
@@ -120,6 +120,7 @@ class Mirror:
                 if commit_seq < self.state.commit_seq and time.monotonic() - at >= every_s:
                     mine = {key: one for key, one in self.state.series.items() if self._city_of.get(key[1]) == city}
                     self.state = replace(self.state, series={**self.state.series, **self._in_file(city, self.state, mine)})
+                    give_back()
                     return True
             return False
 
@@ -242,13 +243,9 @@ class Mirror:
                 )
 
     def _sites(self, lake: Lake, old: State, state: State) -> State:
-        changed = lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq])["city"].to_list()
-        sites = dict(old.sites)
-        for city in changed:
-            sites[city] = _own(lake.frame(
-                "SELECT * EXCLUDE (city, commit_seq) FROM sites WHERE city = ? ORDER BY dataset, site_id", [city]
-            ))  # fmt: skip
-        return replace(state, sites=sites)
+        changed = _cities(lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq]))
+        rows = lake.frame("SELECT * EXCLUDE (commit_seq) FROM sites WHERE list_contains(?, city) ORDER BY dataset, site_id", [changed])
+        return replace(state, sites={**old.sites, **{city: _own(rows.filter(city=city).drop("city")) for city in changed}})
 
     def _sources(self, lake: Lake, state: State) -> State:
         rows = lake.frame("SELECT city, dataset, last_event_utc, last_received_utc FROM source_state")
@@ -291,28 +288,36 @@ class Mirror:
         return replace(state, plan_reports=reports)
 
     def _events(self, lake: Lake, old: State, state: State) -> State:
-        alerts, events = dict(old.alerts), dict(old.city_events)
-        changed = lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq])[
-            "city"
-        ].to_list()
-        for city in changed:
-            alerts[city] = _own(alerts_with_trail(lake.frame("SELECT * FROM alerts WHERE city = ?", [city])))
+        changed = _cities(lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq]))
+        rows = lake.frame("SELECT * FROM alerts WHERE list_contains(?, city)", [changed])
+        alerts = {**old.alerts, **{city: _own(alerts_with_trail(rows.filter(city=city))) for city in changed}}
+        return replace(state, alerts=alerts, city_events={**old.city_events, **self._city_events(lake, old)})
+
+    @staticmethod
+    def _city_events(lake: Lake, old: State) -> dict[str, pl.DataFrame]:
+        """Of each city that brought some the events of the `EVENT_DAYS` before its newest, with the place they count in."""
         table = contract("city_events").table
-        fresh = lake.frame(
-            f'SELECT city, max(local_day) AS newest FROM "{table}" WHERE commit_seq > ? GROUP BY city', [old.commit_seq]
+        fresh = lake.frame(f'SELECT city, max(local_day) AS newest FROM "{table}" WHERE commit_seq > ? GROUP BY city', [old.commit_seq])
+        if fresh.is_empty():
+            return {}
+        cities = fresh["city"].to_list()
+        rows = lake.frame(
+            "SELECT city, local_day, event_id, started_at, ended_at, severity, title_zh, title_en, department, status, area_id,"
+            f' lon, lat, locality_id, is_simulated, known_from_utc FROM "{table}" WHERE list_contains(?, city) AND known_to_utc IS NULL'
+            " AND local_day >= ? ORDER BY started_at DESC",
+            [cities, min(fresh["newest"].to_list()) - timedelta(days=EVENT_DAYS)],
         )
+        places = lake.frame("SELECT locality_id, area_id AS counted_in FROM localities WHERE list_contains(?, city)", [cities])
+        counted = places.group_by("locality_id").agg("counted_in")
+        found = {}
         for city, newest in fresh.iter_rows():
-            events[city] = lake.frame(
-                "SELECT event_id, started_at, ended_at, severity, title_zh, title_en, department, status, area_id,"
-                f' lon, lat, locality_id, is_simulated, known_from_utc FROM "{table}" WHERE city = ? AND known_to_utc IS NULL'
-                " AND local_day >= ? ORDER BY started_at DESC",
-                [city, newest - timedelta(days=EVENT_DAYS)],
-            )
-            places = lake.frame("SELECT locality_id, area_id AS counted_in FROM localities WHERE city = ?", [city])
-            events[city] = _own(events[city].join(
-                places.group_by("locality_id").agg("counted_in"), on="locality_id", how="left", maintain_order="left"
-            ))  # fmt: skip
-        return replace(state, alerts=alerts, city_events=events)
+            own = rows.filter(pl.col("city") == city, pl.col("local_day") >= newest - timedelta(days=EVENT_DAYS)).drop("city", "local_day")
+            found[city] = _own(own.join(counted, on="locality_id", how="left", maintain_order="left"))
+        return found
+
+
+def _cities(frame: pl.DataFrame) -> list[str]:
+    return frame["city"].to_list()
 
 
 def _merge(series: dict[Key, Series], newest: dict[tuple[str, str], int], frame: pl.DataFrame) -> set[Key]:
@@ -354,8 +359,8 @@ def spare_memory() -> None:
         library.mallopt(_M_ARENA_MAX, 2)
 
 
-def _give_back() -> None:
-    """Return to the system what the first load has freed, where the C library knows how (glibc)."""
+def give_back() -> None:
+    """Return to the system what has been freed, where the C library knows how (glibc): after much was read once."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

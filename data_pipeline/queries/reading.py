@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
-from data_pipeline.errors import StoreError
+from data_pipeline.errors import CityBrainError, StoreError
 from data_pipeline.home import Home
 from data_pipeline.store.lake import Lake
 
@@ -28,6 +29,11 @@ class ReadingLake:
                         raise
                     return None
             return self._lake
+
+    def prepare(self) -> None:
+        """Open it ahead of the first question; what stands against it is told to who asks."""
+        with suppress(CityBrainError):
+            self.get()
 
     def close(self) -> None:
         """Close the connection. Harmless twice."""

@@ -41,14 +41,49 @@ _CODEC = pa.Codec("zstd", compression_level=1)
 _RATIOS = (1.0, 100.0, 1000.0)  # a value is mostly its numerator over its denominator, times one of these
 
 
-class Fold:
-    """Older rows of a series, compressed; `rows` gives exactly what went in, to the bit."""
+class Compressed:
+    """Older rows of a series, compressed; `rows` gives exactly what went in, to the bit. What they lie in is the subclass's matter."""
+
+    __slots__ = ()
+
+    n: int
+    first_us: int
+    last_us: int
+    known_us: float  # when the last of them came; NaN where one does not say
+    ratio: float
+    compressed: bytes | pa.Buffer
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts (µs, ascending) and the table of doubles; the newest asked for stay open."""
+        return _unfolded(self)
+
+    def whole(self) -> Compressed:
+        """Itself: see `FoldPart.whole`."""
+        return self
+
+    def unfold(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows anew from the compressed bytes."""
+        width, n = len(COLUMNS) + 1, self.n
+        raw = np.frombuffer(_CODEC.decompress(self.compressed, width * n * 8, asbytes=True), dtype=np.uint8)
+        every = np.ascontiguousarray(raw.reshape(width, 8, n).transpose(0, 2, 1)).view(np.int64)[..., 0]
+        starts, bits = np.cumsum(every[0]), every[1:]
+        for i in (AS_OF, KNOWN):
+            bits[i] = np.cumsum(bits[i]) + starts.astype(np.float64).view(np.int64)
+        table = np.empty((n, len(COLUMNS)))
+        table[:] = bits.view(np.float64).T
+        table[:, VALUE] = (bits[VALUE] ^ _quotient(table, self.ratio)).view(np.float64)
+        table.flags.writeable = False  # several readers share it
+        return starts, table
+
+
+class Fold(Compressed):
+    """Rows compressed here, in memory of their own."""
 
     __slots__ = ("compressed", "first_us", "known_us", "last_us", "n", "ratio")
 
     def __init__(self, starts: np.ndarray, table: np.ndarray) -> None:
         self.n, self.first_us, self.last_us = len(starts), int(starts[0]), int(starts[-1])
-        self.known_us = float(table[:, KNOWN].max())  # when the last of them came; NaN where one does not say
+        self.known_us = float(table[:, KNOWN].max())
         bits = [np.ascontiguousarray(table[:, i]).view(np.int64) for i in range(len(COLUMNS))]
         # what follows from other columns becomes zeros: the value, the moments beside the period
         self.ratio, bits[VALUE] = _guessed(bits[VALUE], table)
@@ -57,36 +92,7 @@ class Fold:
         every = np.array([_steps(starts), *bits])
         # bytes of equal weight together: most of them are equal
         shuffled = every.view(np.uint8).reshape(len(every), self.n, 8).transpose(0, 2, 1)
-        self.compressed: bytes | pa.Buffer = _CODEC.compress(np.ascontiguousarray(shuffled), asbytes=True)
-
-    @classmethod
-    def of(cls, compressed: pa.Buffer, n: int, first_us: int, last_us: int, known_us: float, ratio: float) -> Fold:
-        """A fold of what another one held."""
-        fold = cls.__new__(cls)
-        fold.compressed, fold.n, fold.first_us, fold.last_us, fold.known_us, fold.ratio = compressed, n, first_us, last_us, known_us, ratio
-        return fold
-
-    def whole(self) -> Fold:
-        """Itself: see `FoldPart.whole`."""
-        return self
-
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Starts (µs, ascending) and the table of doubles; the newest asked for stay open."""
-        return _unfolded(self)
-
-    def unfold(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows anew from the compressed bytes."""
-        width = len(COLUMNS) + 1
-        raw = np.frombuffer(_CODEC.decompress(self.compressed, width * self.n * 8, asbytes=True), dtype=np.uint8)
-        every = np.ascontiguousarray(raw.reshape(width, 8, self.n).transpose(0, 2, 1)).view(np.int64)[..., 0]
-        starts, bits = np.cumsum(every[0]), every[1:]
-        for i in (AS_OF, KNOWN):
-            bits[i] = np.cumsum(bits[i]) + starts.astype(np.float64).view(np.int64)
-        table = np.empty((self.n, len(COLUMNS)))
-        table[:] = bits.view(np.float64).T
-        table[:, VALUE] = (bits[VALUE] ^ _quotient(table, self.ratio)).view(np.float64)
-        table.flags.writeable = False  # several readers share it
-        return starts, table
+        self.compressed = _CODEC.compress(np.ascontiguousarray(shuffled), asbytes=True)
 
 
 class FoldPart:
@@ -94,17 +100,17 @@ class FoldPart:
 
     __slots__ = ("_fold", "first_us", "known_us", "last_us", "n")
 
-    def __init__(self, fold: Fold | FoldPart, n: int) -> None:
+    def __init__(self, fold: Compressed | FoldPart, n: int) -> None:
         self._fold, self.n = fold, n
         starts, table = self.rows()
         self.first_us, self.last_us, self.known_us = int(starts[0]), int(starts[-1]), float(table[:, KNOWN].max())
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """As `Fold.rows`."""
+        """As `Compressed.rows`."""
         starts, table = self._fold.rows()
         return starts[: self.n], table[: self.n]
 
-    def whole(self) -> Fold:
+    def whole(self) -> Compressed:
         """A fold of these rows alone."""
         return Fold(*self.rows())
 
@@ -138,7 +144,7 @@ def _quotient(table: np.ndarray, ratio: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=UNFOLDED_KEPT)
-def _unfolded(fold: Fold) -> tuple[np.ndarray, np.ndarray]:
+def _unfolded(fold: Compressed) -> tuple[np.ndarray, np.ndarray]:
     return fold.unfold()
 
 
@@ -157,11 +163,11 @@ class Series:
 
     __slots__ = ("_fold", "_rows", "_starts")
 
-    def __init__(self, starts: np.ndarray, data: np.ndarray, fold: Fold | FoldPart | None = None) -> None:
+    def __init__(self, starts: np.ndarray, data: np.ndarray, fold: Compressed | FoldPart | None = None) -> None:
         self._starts, self._rows, self._fold = starts, data, fold
 
     @classmethod
-    def after(cls, fold: Fold | FoldPart | None, starts: np.ndarray, data: np.ndarray) -> Series:
+    def after(cls, fold: Compressed | FoldPart | None, starts: np.ndarray, data: np.ndarray) -> Series:
         """Rows after a fold; where there are none the last of the fold stand open, as every series has some."""
         if len(starts) or fold is None:
             return cls(starts, data, fold)
@@ -257,7 +263,7 @@ class Series:
         return Series.after(FoldPart(self._fold, kept), self._starts[:0], self._rows[:0]) if kept else Series(self._starts[:0], self._rows[:0])
 
     @property
-    def held(self) -> tuple[np.ndarray, np.ndarray, Fold | FoldPart | None]:
+    def held(self) -> tuple[np.ndarray, np.ndarray, Compressed | FoldPart | None]:
         """As it lies in memory: starts and rows that are not folded, and the fold before them."""
         return self._starts, self._rows, self._fold
 
@@ -267,7 +273,7 @@ class Series:
         return self._row(-1)
 
     @property
-    def open(self) -> tuple[np.ndarray, np.ndarray, Fold | FoldPart | None]:
+    def open(self) -> tuple[np.ndarray, np.ndarray, Compressed | FoldPart | None]:
         """Starts and table of the rows that are not folded, and the fold before them."""
         return self._starts, Series(self._starts, self._rows).data, self._fold
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from datetime import datetime
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,24 @@ _guard = threading.Lock()
 def extended_connection() -> duckdb.DuckDBPyConnection:
     """An in-memory connection with the extensions of the lake loaded. Nothing is downloaded."""
     # the extensions come as Python packages; DuckDB is told never to fetch one by itself
-    import_extension("ducklake")
-    import_extension("sqlite_scanner")
+    with _guard:  # the package asks DuckDB's connection of the whole process, which one thread at a time may use
+        import_extension("ducklake")
+        import_extension("sqlite_scanner")
     con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     con.execute("LOAD ducklake; LOAD sqlite_scanner")
     return con
+
+
+class _Unseen(MetaPathFinder):
+    """A library that cannot be imported though it is installed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Refuses the library and its parts; others are looked for elsewhere."""
+        if fullname.partition(".")[0] == self.name:
+            raise ModuleNotFoundError(f"{fullname} is kept out of this process", name=fullname)
 
 
 def without_pandas() -> None:
@@ -44,7 +58,8 @@ def without_pandas() -> None:
     DuckDB's Python module loads it, where it is installed, with the first parameter of a statement: 46 MB and 0.3 s.
     For the web, which reads no file that needs it; to be called before the first statement.
     """
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    if not any(isinstance(finder, _Unseen) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Unseen("pandas"))
 
 
 def as_snapshot(row: tuple[Any, ...]) -> Snapshot:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -36,6 +36,7 @@ from components.states import empty
 from components.theme import DEFAULT_THEME, THEMES, Theme
 from data_pipeline.cities import Pack
 from data_pipeline.errors import CityBrainError, UnknownId, UsageError
+from data_pipeline.queries.mirror import give_back
 from data_pipeline.queries.types import Snapshot
 from data_pipeline.times import iso_local, now_utc, parse_time
 from pages import Page, PageRequest, View, find, overview
@@ -225,12 +226,19 @@ class Views:
         """The page an address shows now, built once for all who ask."""
         return await self.cache.get(self.key("page", path, search), lambda: self.built(path, search))
 
-    def warm_up(self, cities: Iterable[str] | None = None) -> None:
-        """Build the first page of every city (or of these) that has data by now, once, so that what it rests on is in memory."""
-        for city in cities or self.packs:
+    def open_with(self, city: str) -> None:
+        """Build the page that opens before anybody can ask for it; to be called before the server runs."""
+        if self.queries.has_data(city):
+            self._warm.add(city)
+            asyncio.run(self.current("/", f"?city={city}"))
+
+    def warm_up(self) -> None:
+        """Build the first page of every city that has data by now, once, so that what it rests on is in memory."""
+        for city in self.packs:
             if city not in self._warm and self.queries.has_data(city):
                 self._warm.add(city)
                 self.page("/", f"?city={city}", "")
+                give_back()
 
     def figure(self, key: str, search: str) -> bytes:
         """The drawer's content for one figure; `UsageError` where `key` is none."""

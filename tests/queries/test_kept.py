@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from toy import toy_pack
 
 from data_pipeline.home import Home
 from data_pipeline.queries import Queries
-from data_pipeline.queries.kept import Mark, _code, keep, kept
+from data_pipeline.queries.kept import _LAYOUT, Mark, keep, kept
 from data_pipeline.queries.mirror import RECENT, State
 from data_pipeline.queries.series import COLUMNS, HELD, NEWEST_ROWS, Series, microseconds
 from data_pipeline.store.lake import Lake
@@ -166,12 +169,12 @@ def _something_else(town: Town, _: Path) -> None:
     (town.home.held / "toy.arrow").write_bytes(b"ARROW1\0\0 nothing of the kind")
 
 
-def _of_earlier_code(town: Town, _: Path) -> None:
+def _of_another_layout(town: Town, _: Path) -> None:
     path = town.home.held / "toy.arrow"
-    path.write_bytes(path.read_bytes().replace(_code().encode(), b"0" * 64))
+    path.write_bytes(path.read_bytes().replace(_LAYOUT.encode(), b"0" * 64))
 
 
-@pytest.mark.parametrize("spoil", [_another_store, _cut_short, _something_else, _of_earlier_code])
+@pytest.mark.parametrize("spoil", [_another_store, _cut_short, _something_else, _of_another_layout])
 def test_a_file_that_is_not_ours_is_passed_over(town: Town, tmp_path: Path, lake_rows: list[int], spoil: Any) -> None:
     town.commit(NOON - timedelta(hours=50), 50, 1.0)
     town.open().close()
@@ -251,3 +254,25 @@ def test_nothing_is_written_where_it_was_not_asked_for(town: Town) -> None:
     town.commit(NOON, 1, 100.0)
     town.open(keeps=False).close()
     assert not town.home.held.exists()
+
+
+def test_it_is_written_and_read_in_a_process_without_pandas(town: Town) -> None:
+    """The web is one, though pandas is installed: Arrow must not stumble over what keeps it out."""
+    script = """
+import sys
+from datetime import datetime
+from pathlib import Path
+import numpy as np
+from data_pipeline.store.newest import extended_connection, without_pandas
+without_pandas()
+from data_pipeline.home import Home
+from data_pipeline.queries.kept import Mark, keep, kept
+from data_pipeline.queries.series import COLUMNS, Series
+assert extended_connection().execute("SELECT ?", [3]).fetchall() == [(3,)]
+home, mark = Home(Path(sys.argv[1])), Mark(1, datetime(2026, 1, 1))
+keep(home, "toy", mark, {("m", "a", "hour"): Series(np.arange(100), np.ones((100, len(COLUMNS)))).folded()})
+print(kept(home, "toy")[0] == mark, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script, str(town.home.root)], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+    assert version("pandas")
