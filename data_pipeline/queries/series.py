@@ -77,7 +77,7 @@ class Compressed:
 
 
 class Fold(Compressed):
-    """Rows compressed here, in memory of their own."""
+    """Rows compressed here, in memory of their own. Who changes the way raises `kept.FORMAT`: files hold folds, too."""
 
     __slots__ = ("compressed", "first_us", "known_us", "last_us", "n", "ratio")
 

@@ -88,6 +88,23 @@ def test_numbers_change_in_place(opened: Any, wall_site: Any) -> None:
     assert figures > 4 and set(page.evaluate("() => window.seen")) == {figures}
 
 
+def test_a_map_drawn_anew_again_and_again_keeps_one_listener_for_its_errors(opened: Any, wall_site: Any) -> None:
+    """Plotly adds one at every update and takes none away: what a wall would keep of weeks."""
+    page = drawn(opened("/scene/overview"))
+    listeners = """() => [...document.querySelectorAll('.map-graph .js-plotly-plot')].map(plot => {
+      const waiting = plot._fullLayout.map._subplot.map._oneTimeListeners;
+      return ['error', 'style.error', 'source.error', 'tile.error', 'layer.error'].map(kind => (waiting[kind] || []).length);
+    })"""
+    page.wait_for_timeout(500)  # the look that comes round four times a second
+    for _ in range(8):
+        wall_site.queries.commit()
+        page.wait_for_selector(f'html[data-snapshot="{wall_site.queries.number}"]', state="attached")
+    page.wait_for_timeout(500)
+    found = page.evaluate(listeners)
+    # one of the first drawing, before the page could look after it, and the newest
+    assert found and all(1 <= n <= 2 for counts in found for n in counts)
+
+
 def test_scenes_come_in_turn_by_the_arrow_keys_and_space_stops_them(opened: Any) -> None:
     page = opened("/wall")
     scene_on(page, "overview")

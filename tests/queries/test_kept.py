@@ -6,6 +6,7 @@ import logging
 import random
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -20,9 +21,9 @@ from toy import toy_pack
 
 from data_pipeline.home import Home
 from data_pipeline.queries import Queries
-from data_pipeline.queries.kept import _LAYOUT, Mark, keep, kept
+from data_pipeline.queries.kept import _LAYOUT, FORMAT, Mark, keep, kept
 from data_pipeline.queries.mirror import RECENT, State
-from data_pipeline.queries.series import COLUMNS, HELD, NEWEST_ROWS, Series, microseconds
+from data_pipeline.queries.series import COLUMNS, HELD, NEWEST_ROWS, Compressed, Series, microseconds
 from data_pipeline.store.lake import Lake
 from data_pipeline.times import SUB_DAY_SECONDS
 from tests.fresh import new_store
@@ -254,6 +255,24 @@ def test_nothing_is_written_where_it_was_not_asked_for(town: Town) -> None:
     town.commit(NOON, 1, 100.0)
     town.open(keeps=False).close()
     assert not town.home.held.exists()
+
+
+def test_a_fold_written_before_is_still_understood() -> None:
+    """What stood in a file of the first layout; who has to change it raises `FORMAT`, so that such files are passed over."""
+
+    class Written(Compressed):
+        n, ratio, first_us, last_us, known_us = 5, 100.0, 0, 0, 0.0
+        compressed = b64decode(
+            "KLUv/WC4APUCAILEDhmwJemQpCzDgEYPZ0kSB94CxlvDMUxoMqFSl8v3JiTJS9t2mpmZCUBERoAYePAv/CN3d0VV1WFmRv8HDQAACY4iD5B4WQJyG7CUVHsgA/gFQQnAC9YCbo8PeAI="
+        )
+
+    assert FORMAT == 1
+    starts, table = Written().unfold()
+    assert starts.tolist() == [1_700_000_000_000_000 + i * HOUR for i in range(5)]
+    np.testing.assert_array_equal(table[:, 0], [3, 4, 5, np.nan, 7])
+    np.testing.assert_array_equal(table[:, 2], [37.5, 50, 62.5, np.nan, 87.5])
+    assert table[:, 3:7].tolist() == [[1, 2, 3, 0]] * 5 and table[:, 9].tolist() == [0, 1, 0, 1, 0]
+    assert (table[:, 7] - starts).tolist() == [9] * 5 and (table[:, 8] - starts).tolist() == [10] * 5
 
 
 def test_it_is_written_and_read_in_a_process_without_pandas(town: Town) -> None:
