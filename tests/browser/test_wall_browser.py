@@ -96,7 +96,7 @@ def test_a_map_drawn_anew_again_and_again_keeps_one_listener_for_its_errors(open
       return ['error', 'style.error', 'source.error', 'tile.error', 'layer.error'].map(kind => (waiting[kind] || []).length);
     })"""
     page.wait_for_timeout(500)  # the look that comes round four times a second
-    for _ in range(8):
+    for _ in range(20):
         wall_site.queries.commit()
         page.wait_for_selector(f'html[data-snapshot="{wall_site.queries.number}"]', state="attached")
     page.wait_for_timeout(500)
