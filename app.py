@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -161,6 +162,7 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
 
     check_bind(host, home)
     without_pandas()
+    gc.disable()  # what a start makes stays; to look through it again and again would take a second of it
     packs = load_packs(packs_folder)
     queries = Queries.open(home, packs, keeps=True)
     try:
@@ -169,6 +171,8 @@ def serve(home: Home, packs_folder: Path | None, host: str, port: int, city: str
         queries.on_snapshot(lambda _: views.warm_up())
         # usual ranges are read from the lake once; better before the first viewer asks than while he waits
         views.open_with(views.default_city)
+        gc.freeze()
+        gc.enable()
         queries.follow()
         threading.Thread(target=views.warm_up, name="warm-up", daemon=True).start()
         print(f"http://{host}:{port}/", flush=True)

@@ -58,18 +58,26 @@ def serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+
+    def web_is_up() -> None:
+        _wait_for_web(children, f"{address}/api/v1/health", stopping)
+        if not stopping:
+            print(f"\n  城市大脑  {address}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
+            print("  cities are built in the background; the page says when each is ready. Ctrl-C stops everything.\n", flush=True)
+
     try:
         # the web comes up beside the build: a page opened early says that the city is being built, and fills by itself
         children["web"] = _start([str(ROOT / "app.py"), "--host", host, "--port", str(port), "--city", first, *common])
-        if not _has_city(place, first):
+        was_there = place.catalog.exists()
+        if was_there:  # who opens the page again waits for nothing else
+            web_is_up()
+        if not stopping and not _has_city(place, first):
             print(f"demo store: building {first} ({days} days of records, 25 months of figures) in {place.root}", flush=True)
             _build(children, ["-m", "data_pipeline", "build", "--first-screen", "--city", first, *how], stopping)
-        # who opens the page does not wait for the pipeline's own start
-        _wait_for_web(children, f"{address}/api/v1/health", stopping)
+        if not stopping and not was_there:
+            web_is_up()
         if not stopping:
             children["pipeline"] = _start(["-m", "data_pipeline", "run", "--build-missing", *how])
-            print(f"\n  城市大脑  {address}/?city={first}    ({time.monotonic() - started:.0f} s)", flush=True)
-            print("  other cities are built in the background; the page says when each is ready. Ctrl-C stops everything.\n", flush=True)
         while not stopping:
             _fail_if_one_ended(children)
             time.sleep(0.3)
