@@ -29,7 +29,7 @@ from data_pipeline.queries.judged import Provenance, Unusual
 from data_pipeline.queries.layers import LayersDoor
 from data_pipeline.queries.ledger import LedgerDoor, Ledgers
 from data_pipeline.queries.listings import Listings
-from data_pipeline.queries.mirror import Mirror, State
+from data_pipeline.queries.mirror import Mirror, State, rest
 from data_pipeline.queries.past import PastLedgers, StillMirror, past_state
 from data_pipeline.queries.past_day import OldPeriods
 from data_pipeline.queries.past_series import Moment, PastSeries
@@ -146,6 +146,11 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
         if not self._follower.runs and self.has_data(pack.id):
             self._look(pack.id)
         return self._judge.found(pack.id)
+
+    @staticmethod
+    def rest() -> None:
+        """Give memory back that only a moment needed: after much was asked at once."""
+        rest()
 
     def close(self) -> None:
         """Stop following and close the store. Harmless twice."""

@@ -12,6 +12,7 @@ import hashlib
 import mmap
 import os
 import sys
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,9 @@ FORMAT = 1
 _LAYOUT = hashlib.sha256(repr((FORMAT, COLUMNS, HELD, _COLUMNS.to_string())).encode()).hexdigest()
 
 
+_mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+
 def _path(home: Home, city: str) -> Path:
     return home.held / f"{city}.arrow"
 
@@ -94,12 +98,17 @@ def kept(home: Home, city: str) -> tuple[Mark, dict[Key, Series]] | None:
             return None
         mark = Mark(int(about[b"commit_seq"]), datetime.fromisoformat(about[b"at_utc"].decode()))
         found = _series(batch)
-        # what was read to find the rows need not stay, and who looks at a row needs no neighbours
-        mapped.madvise(mmap.MADV_DONTNEED)
-        mapped.madvise(mmap.MADV_RANDOM)
+        mapped.madvise(mmap.MADV_RANDOM)  # who looks at a row needs no neighbours
+        _mapped.add(mapped)
         return mark, found
     except (OSError, pa.ArrowInvalid, KeyError, ValueError):
         return None
+
+
+def rest() -> None:
+    """Let go of what has been looked at in the files: whoever looks again finds it there, mostly still in the system's memory."""
+    for mapped in list(_mapped):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _table(series: Mapping[Key, Series]) -> pa.RecordBatch:

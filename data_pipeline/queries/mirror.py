@@ -23,6 +23,7 @@ from data_pipeline.contracts import contract
 from data_pipeline.home import Home
 from data_pipeline.metrics import Metric
 from data_pipeline.queries.kept import Mark, keep, kept
+from data_pipeline.queries.kept import rest as kept_rest
 from data_pipeline.queries.lookups import alerts_with_trail
 from data_pipeline.queries.series import SELECT, Key, Series, split
 from data_pipeline.queries.types import Delivery, Snapshot
@@ -109,7 +110,7 @@ class Mirror:
             with self._lake.pinned() as pinned:
                 self.state = self._next(self._lake, before, pinned or newest)
             if before.snapshot is None:
-                give_back()
+                rest()
             return self.state.snapshot
 
     def keep_one(self, every_s: float = KEEP_EVERY_S) -> bool:
@@ -120,7 +121,7 @@ class Mirror:
                 if commit_seq < self.state.commit_seq and time.monotonic() - at >= every_s:
                     mine = {key: one for key, one in self.state.series.items() if self._city_of.get(key[1]) == city}
                     self.state = replace(self.state, series={**self.state.series, **self._in_file(city, self.state, mine)})
-                    give_back()
+                    rest()
                     return True
             return False
 
@@ -359,8 +360,9 @@ def spare_memory() -> None:
         library.mallopt(_M_ARENA_MAX, 2)
 
 
-def give_back() -> None:
-    """Return to the system what has been freed, where the C library knows how (glibc): after much was read once."""
+def rest() -> None:
+    """Return to the system what has been freed, where the C library knows how (glibc), and what lies in files anyway."""
+    kept_rest()
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 

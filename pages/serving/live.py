@@ -36,7 +36,6 @@ from components.states import empty
 from components.theme import DEFAULT_THEME, THEMES, Theme
 from data_pipeline.cities import Pack
 from data_pipeline.errors import CityBrainError, UnknownId, UsageError
-from data_pipeline.queries.mirror import give_back
 from data_pipeline.queries.types import Snapshot
 from data_pipeline.times import iso_local, now_utc, parse_time
 from pages import Page, PageRequest, View, find, overview
@@ -238,7 +237,7 @@ class Views:
             if city not in self._warm and self.queries.has_data(city):
                 self._warm.add(city)
                 self.page("/", f"?city={city}", "")
-                give_back()
+                self.queries.rest()
 
     def figure(self, key: str, search: str) -> bytes:
         """The drawer's content for one figure; `UsageError` where `key` is none."""

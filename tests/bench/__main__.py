@@ -9,9 +9,11 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -29,6 +31,8 @@ from data_pipeline.store.newest import without_pandas
 from tests.bench import large
 
 if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
     from data_pipeline.queries import Queries
 
 CITY = "420700"
@@ -65,8 +69,16 @@ def main() -> None:
     if home is None or newest_snapshot(Home.of(home)) is None:
         say("page data, memory of the web", f"no built home{f' in {home}' if home else ''}; `make run` first or give --home")
     else:
-        page_data(Home.of(home))
+        # what ingest and aggregation left behind in this process is no memory of the web
+        apart(start_before, Home.of(home))
+        FAILED.extend(apart(page_data, Home.of(home)))
     print(f"{len(FAILED)} of the budgets above not kept{': ' if FAILED else ''}{'; '.join(FAILED)}", flush=True)
+
+
+def apart(does: Callable[[Home], Any], home: Home) -> Any:
+    """What a function says of a home in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(does, home).result()
 
 
 def say(what: str, figures: str) -> None:
@@ -239,8 +251,19 @@ def resident_mb() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def page_data(home: Home) -> None:
-    """All headline cards and the map figures of a city, warm, the way the overview asks for them."""
+def start_before(home: Home) -> None:
+    """The start before the one that is measured: leaves what it held for the next."""
+    from data_pipeline.queries import Queries
+
+    without_pandas()
+    Queries.open(home, load_packs(), keeps=True).close()
+
+
+def page_data(home: Home) -> list[str]:
+    """All headline cards and the map figures of a city, warm, the way the overview asks for them; the budgets not kept.
+
+    Opened as the web does it: with what it held the last time.
+    """
     from starlette.testclient import TestClient
 
     from app import create_app
@@ -250,7 +273,7 @@ def page_data(home: Home) -> None:
     packs = load_packs()
     before = resident_mb()
     started = time.perf_counter()
-    queries = Queries.open(home, packs)
+    queries = Queries.open(home, packs, keeps=True)
     say("store opened by the web", f"{time.perf_counter() - started:.1f} s, {resident_mb() - before:,.0f} MB more held")
     try:
         headline = [m for m in queries.metrics_for(CITY) if m.headline] or queries.metrics_for(CITY)
@@ -277,37 +300,37 @@ def page_data(home: Home) -> None:
                 say(f"page view, {name}", f"{len(answer.content):,} bytes ({packed:,} gzipped), {took:.0f} ms")
             same = client.get(VIEW, headers={"if-none-match": answer.headers.get("etag", "")})
             say("page view, unchanged", f"status {same.status_code}, {len(same.content):,} bytes")
-        views(queries, packs)
-        while queries._warm_one():
-            pass
+            views(client, queries)
+            while queries._warm_one():
+                pass
+            queries.rest()  # as the web does every quarter of an hour; then each city is looked at again
+            for city in packs:
+                assert client.get(f"/view?path=/&search=?city={city}&lang=en").status_code == 200
         held = f"{len(queries._mirror.state.cities)} cities with data, their pages opened, all usual ranges fetched, MB"
         judged("memory held, web", held, "≤ 600 MB", resident_mb(), most=600)
-        say("peak memory, web side and above", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+        say("peak memory, web", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
     finally:
         queries.close()
+    return FAILED
 
 
-def views(queries: Queries, packs: dict[str, Pack]) -> None:
+def views(client: TestClient, queries: Queries) -> None:
     """Every city's overview, domains and plan as bytes: made anew (once a snapshot and half minute), then as viewers get them."""
-    from starlette.testclient import TestClient
-
-    from app import create_app
     from data_pipeline.domains import domains
 
     paths = ("/", "/plan", "/plan/departments", "/data", *(f"/domain/{name}" for name in domains()))
     made: dict[str, float] = {}
     warm: list[float] = []
-    with TestClient(create_app(queries, packs).server, base_url="http://127.0.0.1") as client:
-        for city in sorted(queries._mirror.state.cities):
-            for path in paths:
-                times = []
-                for _ in range(6):
-                    started = time.perf_counter()
-                    answer = client.get("/view", params={"path": path, "search": f"?city={city}"})
-                    times.append((time.perf_counter() - started) * 1000)
-                    assert answer.status_code == 200, answer.text[:200]
-                made[f"{path} of {city}"] = times[0]
-                warm += times[1:]
+    for city in sorted(queries._mirror.state.cities):
+        for path in paths:
+            times = []
+            for _ in range(6):
+                started = time.perf_counter()
+                answer = client.get("/view", params={"path": path, "search": f"?city={city}"})
+                times.append((time.perf_counter() - started) * 1000)
+                assert answer.status_code == 200, answer.text[:200]
+            made[f"{path} of {city}"] = times[0]
+            warm += times[1:]
     slowest = sorted(made, key=lambda name: -made[name])[:4]
     say("pages made anew, server side", f"median {statistics.median(made.values()):.0f} ms; slowest {', '.join(f'{n} {made[n]:.0f}' for n in slowest)}")
     judged("pages, warm, server side, ms", f"{len(made)} pages × 5", "p95 ≤ 30 ms", sorted(warm)[int(len(warm) * 0.95)], most=30)
