@@ -4,8 +4,9 @@
   "use strict";
   var SOURCE = "places-tiles", LAYER = "places-tiles", TIP_PX = 14;
 
+  function subOf(plot) { return plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot; }
   function mapOf(plot) {
-    var sub = plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot;
+    var sub = subOf(plot);
     return sub && sub.map && sub.map.isStyleLoaded() ? sub.map : null;
   }
   function meta(plot) { return plot.layout && plot.layout.meta || {}; }
@@ -132,7 +133,7 @@
   /* Plotly listens for errors anew at every update and leaves the listeners of all updates before: a wall would keep each */
   var ERRORS = ["error", "style.error", "source.error", "tile.error", "layer.error"];
   function listenOnce(plot) {
-    var sub = plot._fullLayout && plot._fullLayout.map && plot._fullLayout.map._subplot, last = null;
+    var sub = subOf(plot), last = null;
     if (!sub || Object.prototype.hasOwnProperty.call(sub, "rejectOnError")) { return; }
     sub.rejectOnError = function (reject) {
       function failed() { reject(new Error("Map error.")); }

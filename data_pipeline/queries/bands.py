@@ -21,6 +21,7 @@ from data_pipeline.times import SUB_DAY_SECONDS, Grain, local_day, midnight_utc,
 WEEKS = 8
 FEWEST = 8  # fewer past periods than this say nothing about what is usual
 PAST_DAYS_KEPT = 4  # cities and days whose usual ranges a replay holds, some 5 MB each
+LATE_KEPT = 200  # usual ranges of one figure on a day before the newest
 COURSES_KEPT = 500  # usual ranges of courses by the day; they change once a day
 # area → low, mid, high and n by local hour and kind of day (0 working day, 1 weekend); NaN where nothing is usual.
 # Numbers in arrays: as objects the half million bands of five cities took 90 MB.
@@ -35,7 +36,7 @@ class Bands:
 
     def __init__(self) -> None:
         self._days: dict[str, dict[date, dict[str, _Table]]] = {}  # city → its newest days → metric
-        self._late: dict[tuple[str, str], tuple[date, _Table]] = {}
+        self._late: OrderedDict[tuple[str, str, date], _Table] = OrderedDict()  # city, metric and day; areas may be late by different days
         self._reading = threading.Lock()  # who comes while a day is read waits for it, and does not read it too
         self._courses: dict[tuple[str, str, datetime, datetime], tuple[Band | None, ...]] = {}
         self._guard = threading.Lock()
@@ -95,10 +96,8 @@ class Bands:
     def held(self, pack: Pack, metric: Metric, day: date) -> _Table | None:
         """The usual ranges of a figure's hours on a day where they have been fetched."""
         with self._guard:
-            days, late = self._days.get(pack.id, {}), self._late.get((pack.id, metric.id))
-        if day in days:
-            return days[day].get(metric.id, {})
-        return late[1] if late is not None and late[0] == day else None
+            days = self._days.get(pack.id, {})
+            return days[day].get(metric.id, {}) if day in days else self._late.get((pack.id, metric.id, day))
 
     def _table(self, lake: Lake, pack: Pack, metric: Metric, day: date) -> _Table:
         held = self.held(pack, metric, day)
@@ -112,11 +111,13 @@ class Bands:
             if days and day < max(days):
                 table = hour_tables(lake, pack, day, metric.id).get(metric.id, {})
                 with self._guard:
-                    self._late[pack.id, metric.id] = (day, table)
+                    self._late[pack.id, metric.id, day] = table
+                    while len(self._late) > LATE_KEPT:
+                        self._late.popitem(last=False)
                 return table
             found = hour_tables(lake, pack, day)
             with self._guard:
-                self._days[pack.id] = {**({max(days): days[max(days)]} if days else {}), day: found}
+                self._days[pack.id] = dict(sorted(days.items())[-1:]) | {day: found}
             return found.get(metric.id, {})
 
 

@@ -67,7 +67,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
             code: pack for pack in packs.values() for area in pack.areas.values() for code in (*area.codes, area.id)
         }
         self._callbacks: list[Callable[[Snapshot], None]] = []
-        self._follower = Follower(self._follow_step)
+        self._follower = Follower(self._follow_step, "follow-store")
         self._recomputed: dict[tuple[str, str, str, datetime], tuple[int, np.ndarray | None]] = {}
         self._site_lists: dict[tuple[int, str, str | None], list[Site]] = {}
         self._targets: dict[str, list[Target]] = {}
@@ -109,7 +109,7 @@ class Queries(Listings, LedgerDoor, ReportEntries, Freezes, CoverageDoor, Layers
         """Follow the store in a background thread until `close`."""
         if not self._follower.runs:
             self._follower.start(interval_s)
-            self._judge.follow(self._follower.stop, self._look)
+            self._judge.follow(self._look)
 
     def _follow_step(self) -> None:
         self.refresh()

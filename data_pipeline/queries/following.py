@@ -1,4 +1,4 @@
-"""The thread that takes over every newer snapshot of a store."""
+"""Threads that do one thing again and again beside the requests: take over newer snapshots, judge figures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ AFTER_REFUSAL_S, AFTER_FAILURE_S = 1.0, 10.0
 class Follower:
     """Calls `step` again and again in a thread of its own, from `start` to `end`."""
 
-    def __init__(self, step: Callable[[], object]) -> None:
+    def __init__(self, step: Callable[[], object], name: str) -> None:
         self.stop = threading.Event()
-        self._step = step
+        self._step, self._name = step, name
         self._thread: threading.Thread | None = None
 
     @property
@@ -36,11 +36,11 @@ class Follower:
                     # the store is being made, moved or is full: the last snapshot stays in use, ask again
                     self.stop.wait(AFTER_REFUSAL_S)
                 except Exception:
-                    # nobody else follows the store: what was not foreseen must not end it
-                    log.exception("the newest snapshot cannot be taken over; trying again")
+                    # nobody else does it: what was not foreseen must not end it
+                    log.exception("%s: a step failed; trying again", self._name)
                     self.stop.wait(AFTER_FAILURE_S)
 
-        self._thread = threading.Thread(target=loop, name="follow-store", daemon=True)
+        self._thread = threading.Thread(target=loop, name=self._name, daemon=True)
         self._thread.start()
 
     def end(self) -> None:

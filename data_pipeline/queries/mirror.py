@@ -153,19 +153,15 @@ class Mirror:
 
     def _first_readings(self, lake: Lake, state: State) -> State:
         series: dict[Key, Series] = {}
-        newest: dict[tuple[str, str], int] = {}
         for city in self.packs:
-            mine = self._from_file(lake, city, state)
+            mine = self._from_file(lake, city)
             if mine is None:
                 mine = {}
                 for frame in self._first_load(lake, city):
                     _merge(mine, {}, frame)
                 mine = self._in_file(city, state, mine) if mine else mine
-            for (metric, _, grain), one in mine.items():
-                if grain in SUB_DAY_SECONDS:
-                    newest[metric, grain] = max(newest.get((metric, grain), 0), one.last_us)
             series.update(mine)
-        return replace(state, series=series, newest=newest, cities=self._with_data(series))
+        return replace(state, series=series, newest=_newest(series), cities=self._with_data(series))
 
     def _newer_readings(self, lake: Lake, old: State, state: State) -> State:
         series, newest = dict(old.series), dict(old.newest)
@@ -176,7 +172,7 @@ class Mirror:
     def _with_data(self, keys: Iterable[Key]) -> frozenset[str]:
         return frozenset(self._city_of[area] for _, area, _ in keys if area in self._city_of)
 
-    def _from_file(self, lake: Lake, city: str, state: State) -> dict[Key, Series] | None:
+    def _from_file(self, lake: Lake, city: str) -> dict[Key, Series] | None:
         """What the last start held of a city and all that came since; None where there is no file to go on from."""
         found = kept(self.home, city) if self._keeps else None
         if found is None:
@@ -188,8 +184,7 @@ class Mirror:
         if not is_ours or lacking > MOST_BEHIND * sum(len(one) for one in series.values()):
             return None
         if lacking:
-            newest = {(metric, grain): one.last_us for (metric, _, grain), one in series.items() if grain in SUB_DAY_SECONDS}
-            _merge(series, newest, lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND city = ?", since))
+            _merge(series, _newest(series), lake.frame(f"{SELECT} FROM readings WHERE commit_seq > ? AND city = ?", since))
         self._kept[city] = (mark.commit_seq, time.monotonic())
         return series
 
@@ -245,6 +240,8 @@ class Mirror:
 
     def _sites(self, lake: Lake, old: State, state: State) -> State:
         changed = _cities(lake.frame("SELECT DISTINCT city FROM sites WHERE commit_seq > ?", [old.commit_seq]))
+        if not changed:
+            return state
         rows = lake.frame("SELECT * EXCLUDE (commit_seq) FROM sites WHERE list_contains(?, city) ORDER BY dataset, site_id", [changed])
         return replace(state, sites={**old.sites, **{city: _own(rows.filter(city=city).drop("city")) for city in changed}})
 
@@ -290,8 +287,10 @@ class Mirror:
 
     def _events(self, lake: Lake, old: State, state: State) -> State:
         changed = _cities(lake.frame("SELECT DISTINCT city FROM alerts WHERE commit_seq > ?", [old.commit_seq]))
-        rows = lake.frame("SELECT * FROM alerts WHERE list_contains(?, city)", [changed])
-        alerts = {**old.alerts, **{city: _own(alerts_with_trail(rows.filter(city=city))) for city in changed}}
+        alerts = old.alerts
+        if changed:
+            rows = lake.frame("SELECT * FROM alerts WHERE list_contains(?, city)", [changed])
+            alerts = {**alerts, **{city: _own(alerts_with_trail(rows.filter(city=city))) for city in changed}}
         return replace(state, alerts=alerts, city_events={**old.city_events, **self._city_events(lake, old)})
 
     @staticmethod
@@ -319,6 +318,15 @@ class Mirror:
 
 def _cities(frame: pl.DataFrame) -> list[str]:
     return frame["city"].to_list()
+
+
+def _newest(series: dict[Key, Series]) -> dict[tuple[str, str], int]:
+    """(metric, grain) → start of the newest period below a day of any area, µs."""
+    newest: dict[tuple[str, str], int] = {}
+    for (metric, _, grain), one in series.items():
+        if grain in SUB_DAY_SECONDS:
+            newest[metric, grain] = max(newest.get((metric, grain), 0), one.last_us)
+    return newest
 
 
 def _merge(series: dict[Key, Series], newest: dict[tuple[str, str], int], frame: pl.DataFrame) -> set[Key]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -23,10 +22,10 @@ import numpy as np
 import polars as pl
 
 from data_pipeline.cities import Area, Pack
-from data_pipeline.errors import CityBrainError
 from data_pipeline.holidays import HOLIDAY, SPRING_FESTIVAL, day_kinds
 from data_pipeline.metrics import Metric, metrics
 from data_pipeline.queries.answers import Answers, breaks_between, starts_back, step_back, year_before
+from data_pipeline.queries.following import Follower
 from data_pipeline.queries.judged import Anomaly, Unusual
 from data_pipeline.queries.series import EXPECTED, REPORTED, VALUE, N, Series, microseconds
 from data_pipeline.queries.types import Reading
@@ -136,30 +135,21 @@ class Judge:
         # city → its newest local days → (metric, area) → what was usual before the day
         self._hours: dict[str, dict[date, dict[tuple[str, str], np.ndarray]]] = {}
         self._guard = threading.Lock()
-        self._stop: threading.Event | None = None
-        self._thread: threading.Thread | None = None
+        self._follower: Follower | None = None
 
     def found(self, city: str) -> Unusual:
         """The newest verdict; nothing judged before the first."""
         return self._found.get(city, NOT_YET)
 
-    def follow(self, stop: threading.Event, look: Callable[[], object]) -> None:
-        """Call `look` every `EVERY_S` until `stop`, in a thread of its own, so that no snapshot waits for it."""
-
-        def loop() -> None:
-            while not stop.wait(EVERY_S):
-                with suppress(CityBrainError):  # the store is being made or moved: the last verdict stands, look again
-                    look()
-
-        self._stop = stop
-        self._thread = threading.Thread(target=loop, name="judge-readings", daemon=True)
-        self._thread.start()
+    def follow(self, look: Callable[[], object]) -> None:
+        """Call `look` every `EVERY_S` until `join`, in a thread of its own, so that no snapshot waits for it."""
+        self._follower = Follower(look, "judge-readings")
+        self._follower.start(EVERY_S)
 
     def join(self) -> None:
-        """Wait for the thread, once its `stop` is set; harmless without one."""
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=10)
-        self._thread = None
+        """End the thread and wait for it; harmless without one."""
+        if self._follower is not None:
+            self._follower.end()
 
     def look(self, answers: Answers, lake: Lake | None, metrics: Sequence[Metric]) -> Unusual:
         """Judge a city's newest figures; only those whose data changed are computed again."""
@@ -169,7 +159,7 @@ class Judge:
         hourly: list[_Test] = []
         with self._guard:
             for metric in metrics:
-                if self._stop is not None and self._stop.is_set():
+                if self._follower is not None and self._follower.stop.is_set():
                     return self.found(city)
                 grain = judged_grain(metric)
                 if grain is not None:

@@ -27,7 +27,7 @@ def test_neither_a_refusal_nor_a_fault_ends_it_and_a_fault_is_said(monkeypatch: 
         if number == 3:
             reached.set()
 
-    follower = Follower(step)
+    follower = Follower(step, "follow-test")
     assert not follower.runs
     with caplog.at_level(logging.ERROR):
         follower.start(0.001)
